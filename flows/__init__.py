@@ -1,0 +1,3 @@
+"""Prefect flows: compile, order, hook; and the command line."""
+
+__all__: list[str] = []

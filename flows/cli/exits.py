@@ -1,0 +1,36 @@
+"""Exit codes, and which error ends with which."""
+
+from enum import IntEnum
+
+from flows.errors import BadRequest, ServerError
+from pipelines import PipelineError, PipelineNotFound
+from providers.errors import BadAddress, MissingKey, ProviderError, UnknownProvider
+from runs import RunError
+from tasks.errors import TaskError
+
+__all__ = ["Exit", "exit_of"]
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    BAD_INPUT = 2
+    CAPPED = 3
+    PROVIDER = 4
+    OURS = 70
+    INTERRUPTED = 130
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return the exit code that `error` stands for."""
+    match error:
+        case PipelineError() | PipelineNotFound() | RunError() | TaskError() | BadRequest():
+            return Exit.BAD_INPUT
+        case MissingKey() | UnknownProvider() | BadAddress():
+            return Exit.BAD_INPUT
+        case ProviderError() | ServerError():
+            return Exit.PROVIDER
+        case _:
+            return Exit.OURS

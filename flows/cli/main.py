@@ -1,0 +1,54 @@
+"""The door `octobatch`, and what people see when something goes wrong."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+
+from flows.cli import check, emulator, info, items, ps, run, server
+from flows.cli.exits import Exit, exit_of
+
+__all__ = ["main", "octobatch"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="octobatch")
+def octobatch() -> None:
+    """Put thousands to millions of items through several LLM steps, without losing one."""
+
+
+for _module in (run, ps, info, items, check, emulator, server):
+    octobatch.add_command(_module.command)
+
+
+def main(arguments: Sequence[str] | None = None, *, command: click.Command = octobatch) -> None:
+    """Run a command and leave with its exit code; errors are said in a sentence or two.
+
+    Raises:
+        SystemExit: always.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    load_dotenv(
+        Path(__file__).parents[2] / ".env"
+    )  # beside the roots, whatever the current directory
+    try:
+        code = command.main(given, prog_name=command.name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = Exit.BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        code = Exit.INTERRUPTED
+    except BrokenPipeError:
+        code = Exit.DONE
+    except Exception as error:  # noqa: BLE001 - the boundary where errors become sentences
+        if "--debug" in given:
+            traceback.print_exc()
+        code = exit_of(error)
+        click.echo(f"Error: {error or type(error).__name__}", err=True)
+        if code == Exit.OURS and "--debug" not in given:
+            click.echo("This is a fault of ours. --debug shows where it happened.", err=True)
+    sys.exit(code if isinstance(code, int) else Exit.DONE)

@@ -1,0 +1,62 @@
+"""`octobatch ps`: all runs at a glance."""
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("ps")
+@click.option("--json", "as_json", is_flag=True, help="For other programs.")
+def command(*, as_json: bool) -> None:
+    """List the runs, newest first."""
+    import orjson
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    import runs
+    from flows.summary import cost_in_words
+
+    views = [runs.read(run) for run in runs.list_runs()]
+    rows = [(view, runs.totals(view.state)) for view in views]
+    if as_json:
+        click.echo(
+            orjson.dumps(
+                [
+                    {
+                        "run": view.name,
+                        "state": view.liveness.value,
+                        "units": numbers.units,
+                        "valid": numbers.valid,
+                        "failed": numbers.failed,
+                        "progress": numbers.progress,
+                        "cost_usd": None if numbers.cost_usd is None else float(numbers.cost_usd),
+                        "emulated": view.state.spec.emulate,
+                        "created": view.state.created,
+                    }
+                    for view, numbers in rows
+                ]
+            )
+        )
+        return
+    if not rows:
+        click.echo(f"No runs in {runs.runs_root()} yet. Try: octobatch run NpcDialog --emulate")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("run", no_wrap=True)
+    table.add_column("state")
+    for heading in ("done", "units", "valid", "failed", "cost"):
+        table.add_column(heading, justify="right")
+    table.add_column("started")
+    for view, numbers in rows:
+        table.add_row(
+            Text(view.name),
+            view.liveness.value,
+            f"{numbers.progress:.0%}",
+            f"{numbers.units:,}",
+            f"{numbers.valid:,}",
+            f"{numbers.failed:,}",
+            cost_in_words(numbers.cost_usd, emulated=view.state.spec.emulate),
+            f"{view.state.created:%Y-%m-%d %H:%M} UTC",
+        )
+    Console(soft_wrap=True, highlight=False).print(table)

@@ -1,0 +1,57 @@
+"""`octobatch run`: start a run of a pipeline, or go on with a run."""
+
+from typing import Any
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("run")
+@click.argument("target")
+@click.option(
+    "--realtime", is_flag=True, help="Ask one by one, answers at once (the only lane so far)."
+)
+@click.option("--init", "init_only", is_flag=True, help="Make the run directory and stop there.")
+@click.option("--resume", is_flag=True, help="Go on with the run TARGET (the default for a run).")
+@click.option("--max-units", type=click.IntRange(min=1), help="The first N units only.")
+@click.option("--sample", type=click.IntRange(min=1), help="N units at random, always the same N.")
+@click.option("--provider", help="Ask this provider at every step.")
+@click.option("--model", help="Ask this model at every step.")
+@click.option(
+    "--emulate", is_flag=True, help="Rehearse: a stand-in on this machine answers, nothing is paid."
+)
+@click.option(
+    "--local",
+    is_flag=False,
+    flag_value="default",
+    metavar="[FILE.gguf]",
+    help="A real, small model on this machine answers (see `make demo-local`).",
+)
+@click.option("--name", help="Name of the run directory.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before many units are paid for.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on the console; logs stay whole.")
+@click.option("--json", "as_json", is_flag=True, help="The closing summary as JSON.")
+@click.option("--debug", is_flag=True, help="Tracebacks, and Prefect's own log lines.")
+def command(
+    target: str,
+    *,
+    realtime: bool,  # noqa: ARG001 - said for clarity; batch is not there yet
+    init_only: bool,
+    resume: bool,  # noqa: ARG001 - said for clarity; a run is gone on with anyway
+    yes: bool,
+    quiet: bool,
+    as_json: bool,
+    debug: bool,
+    **told: Any,
+) -> int:
+    """Run TARGET: a pipeline (name, folder), or a run to go on with (name, prefix, path, `last`)."""
+    from flows import door
+
+    return door.run(
+        target,
+        told,
+        init_only=init_only,
+        yes=yes,
+        show=door.Show(quiet=quiet, as_json=as_json, debug=debug),
+    )

@@ -1,0 +1,136 @@
+"""A pipeline as a Prefect flow: one task run per chunk-step, chunks flowing on independently."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from prefect import Flow, Task
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import get_run_context
+from prefect.flows import FlowStateHook
+from prefect.states import Cancelled, Completed
+from pydantic import Field
+
+import pipelines
+from flows.errors import RunGone
+from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
+from flows.place import place
+from flows.stopping import stopping_on_signals
+from pipelines import Launch
+from tasks.create import create_run
+from tasks.prefect_tasks import step_task
+from tasks.session import Session, opened
+
+__all__ = ["PipelineFlow", "flow_of"]
+
+PipelineFlow: TypeAlias = Flow[..., Coroutine[Any, Any, State[Any]]]
+
+
+def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
+    """Return the flow named for `pipeline`, with the fields of `Launch` as its parameters."""
+
+    async def run_pipeline(**parameters: Any) -> State[Any]:
+        return await _run(Launch(pipeline=pipeline, **parameters), pipeline)
+
+    quiet_hook_logs()
+    run_pipeline.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
+    hooks: list[FlowStateHook[..., Any]] = [snapshot_flow]
+    body: Callable[..., Coroutine[Any, Any, State[Any]]] = run_pipeline
+    return Flow(
+        body,
+        name=pipeline,
+        description=description,
+        persist_result=False,
+        result_serializer="json",
+        log_prints=False,
+        on_running=hooks,
+        on_completion=hooks,
+        on_failure=hooks,
+        on_crashed=hooks,
+        on_cancellation=hooks,
+    )
+
+
+def _signature() -> inspect.Signature:
+    """Return `Launch` as a signature: what `--param` and the form in the UI offer."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[field.annotation, Field(description=field.description)],
+            )
+            for name, field in Launch.model_fields.items()
+            if name != "pipeline"
+        ]
+    )
+
+
+async def _run(launch: Launch, pipeline: str) -> State[Any]:
+    flow_run = _flow_run()
+    run_dir = _place(launch, pipeline, flow_run)
+    if not run_dir.exists():
+        create_run(pipelines.load(pipelines.find(pipeline)), launch, run_dir)
+    async with opened(run_dir, flow_run=str(flow_run.id)) as session:
+        with stopping_on_signals(session):
+            await _order(session)
+        return _end(session)
+
+
+def _flow_run() -> FlowRun:
+    flow_run = getattr(get_run_context(), "flow_run", None)
+    assert isinstance(flow_run, FlowRun), "flows run inside Prefect"
+    return flow_run
+
+
+def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
+    assert flow_run.expected_start_time is not None
+    run_dir = place(
+        pipeline,
+        launch.model_dump(),
+        flow_run=flow_run.id,
+        expected_start=flow_run.expected_start_time,
+    )
+    if not run_dir.exists() and (flow_run.run_count > 1 or launch.run):
+        raise RunGone(
+            f"The run directory {run_dir} is gone: this flow run has nothing to go on with. "
+            "It does not start afresh, since what was paid for would be paid for again."
+        )
+    return run_dir
+
+
+async def _order(session: Session) -> None:
+    """Take every chunk through the steps it has left; each goes at its own pace."""
+    hooks = [snapshot_task(session.run_dir)]
+    tasks = {
+        step.name: step_task(step.name, step.description, hooks=hooks)
+        for step in session.pipeline.steps
+    }
+    window = asyncio.Semaphore(session.chunks_at_once)
+    chains = [_chain(session, chunk, tasks, window) for chunk in session.open_chunks()]
+    for outcome in await asyncio.gather(*chains, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _chain(
+    session: Session,
+    chunk: str,
+    tasks: dict[str, Task[[str, str, str], Any]],
+    window: asyncio.Semaphore,
+) -> None:
+    async with window:
+        while (step := session.next_step(chunk)) is not None:
+            with session.pausing_on_outage():
+                await tasks[step](str(session.run_dir), step, chunk)
+
+
+def _end(session: Session) -> State[Any]:
+    """Say how it ended, in the manifest first and then to Prefect."""
+    end = session.end()
+    if end.paused:
+        return Cancelled(name="Paused", message=end.message)
+    return Completed(message=end.message)

@@ -1,0 +1,37 @@
+"""Ctrl-C: once stops asking and keeps what came, twice ends at once."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+
+from tasks.session import Session
+
+__all__ = ["stopping_on_signals"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SHOW_CURSOR = "\x1b[?25h"
+
+
+@contextlib.contextmanager
+def stopping_on_signals(session: Session) -> Generator[None]:
+    """Let SIGINT and SIGTERM pause the run while the block runs."""
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        if session.brake.pulled:
+            # As after kill -9: what was acknowledged is on disk, the calls in flight are lost.
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), SHOW_CURSOR.encode())
+            os._exit(130)
+        session.interrupt()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, heard)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

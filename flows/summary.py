@@ -1,0 +1,225 @@
+"""The closing summary of a run: what came out, what did not and why, what it cost, where it is."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from runs import Counts, RunView, Status, read_jsonl, step_counts, totals
+
+__all__ = ["Reason", "Summary", "exit_of", "say", "summarise"]
+
+TOP_REASONS = 5
+COMMAND = "octobatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why units failed, and how many."""
+
+    step: str
+    failure: str
+    rule: str
+    message: str
+    """Of one of them."""
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in a few lines."""
+
+    run: str
+    status: Status
+    why: str | None
+    """Of a run that did not come to its end."""
+    units: int
+    valid: int
+    failed: Mapping[str, int]
+    steps: Mapping[str, Counts]
+    reasons: tuple[Reason, ...]
+    tokens: Mapping[str, int]
+    cost_usd: Decimal | None
+    emulated: bool
+    took: timedelta
+    results: Path
+    failures: Path
+    next: str
+
+
+def summarise(view: RunView) -> Summary:
+    """Return the summary of a run as it stands on disk."""
+    state, numbers = view.state, totals(view.state)
+    by_step = step_counts(state)
+    failed: Counter[str] = Counter()
+    for counts in by_step.values():
+        failed.update(counts.failed)
+    records = read_jsonl(view.paths.failures) if view.paths.failures.exists() else ()
+    return Summary(
+        run=view.name,
+        status=state.status,
+        why=state.error or state.paused_reason,
+        units=numbers.units,
+        valid=numbers.valid,
+        failed=dict(failed),
+        steps=by_step,
+        reasons=_reasons(records),
+        tokens=numbers.tokens,
+        cost_usd=numbers.cost_usd,
+        emulated=state.spec.emulate,
+        took=state.updated - state.created,
+        results=view.paths.results,
+        failures=view.paths.failures,
+        next=_next(view, any(failed.values())),
+    )
+
+
+def _reasons(records: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    """Count units by step, class and first broken rule, most frequent first."""
+    units: Counter[tuple[str, str, str]] = Counter()
+    examples: dict[tuple[str, str, str], str] = {}
+    for record in records:
+        error = next(iter(record["errors"]), {"rule": "", "message": ""})
+        key = (record["step"], record["failure_stage"], error["rule"])
+        units[key] += 1
+        examples.setdefault(key, error["message"])
+    return tuple(Reason(*key, examples[key], n) for key, n in units.most_common(TOP_REASONS))
+
+
+def _next(view: RunView, some_failed: bool) -> str:
+    match view.state.status:
+        case Status.COMPLETE if some_failed:
+            return f"read the failures: {COMMAND} info {view.name}"
+        case Status.COMPLETE:
+            return f"look at it again: {COMMAND} info {view.name}"
+        case Status.CANCELLED:
+            return "nothing: it was cancelled, what came is kept"
+        case _:
+            return f"go on with: {COMMAND} run {view.name}"
+
+
+def exit_of(view: RunView) -> int:
+    """Return the exit code that says how the run stands."""
+    state = view.state
+    match state.status:
+        case Status.COMPLETE:
+            return 1 if totals(state).failed else 0
+        case Status.PAUSED if (state.paused_reason or "").startswith("provider"):
+            return 4
+        case Status.FAILED:
+            return 70
+        case _:
+            return 130
+
+
+def say(view: RunView, *, as_json: bool) -> None:
+    """Print the summary of a run on standard output, for people or as JSON."""
+    summary = summarise(view)
+    if as_json:
+        click.echo(orjson.dumps(summary, default=_plain, option=orjson.OPT_INDENT_2))
+    else:
+        Console(soft_wrap=True, highlight=False).print(_drawn(summary))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _drawn(summary: Summary) -> Group:
+    """Draw a summary for people; texts of models and pipelines are never markup."""
+    return Group(
+        Text(""),
+        _headline(summary),
+        _funnel(summary),
+        *(_reasons_drawn(summary.reasons) if summary.reasons else ()),
+        _facts(summary),
+    )
+
+
+def _headline(summary: Summary) -> Text:
+    lost = sum(summary.failed.values())
+    colour = {Status.COMPLETE: "yellow" if lost else "green", Status.FAILED: "red"}
+    line = Text.assemble(
+        (summary.run, "bold"),
+        " is ",
+        (summary.status.value, colour.get(summary.status, "cyan")),
+        ": ",
+    )
+    line.append(f"{summary.valid:,} of {summary.units:,} units valid")
+    if lost:
+        line.append(f", {lost:,} failed", style="yellow")
+    if remaining := summary.units - summary.valid - lost:
+        line.append(f", {remaining:,} to go")
+    return line.append(".").append(f" {summary.why}" if summary.why else "")
+
+
+def _funnel(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("step")
+    for heading in ("in", "valid", "failed", "asked"):
+        table.add_column(heading, justify="right")
+    table.add_column("failed by class")
+    for name, counts in summary.steps.items():
+        classes = ", ".join(f"{n} {failure}" for failure, n in counts.failed.items())
+        numbers = (counts.entered, counts.passed, counts.lost, counts.attempts)
+        table.add_row(Text(name), *(f"{n:,}" for n in numbers), Text(classes))
+    return table
+
+
+def _reasons_drawn(reasons: Iterable[Reason]) -> Iterable[Text]:
+    yield Text("why units failed", style="dim")
+    for reason in reasons:
+        yield Text(f"  {reason.units:,} at {reason.step}: {reason.rule}: {visible(reason.message)}")
+
+
+def _facts(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column()
+    tokens = summary.tokens
+    facts = {
+        "tokens": f"{tokens.get('input', 0):,} in, {tokens.get('output', 0):,} out",
+        "cost": cost_in_words(summary.cost_usd, emulated=summary.emulated),
+        "time": f"{summary.took.total_seconds():.1f} s",
+        "results": shown(summary.results),
+        "failures": shown(summary.failures),
+        "next": summary.next,
+    }
+    for name, fact in facts.items():
+        table.add_row(name, Text(fact))
+    return table
+
+
+def cost_in_words(cost_usd: Decimal | None, *, emulated: bool) -> str:
+    """Return a cost for people: unknown is never 0, and an emulated one is marked."""
+    amount = "unknown" if cost_usd is None else f"${cost_usd:,.4f}"
+    return f"{amount} (emulated: nothing was paid)" if emulated else amount
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be typed from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def visible(text: str, most: int = 160) -> str:
+    """Return text from outside in one line, its control characters made visible."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return line if len(line) <= most else f"{line[: most - 1]}…"

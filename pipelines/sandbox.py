@@ -1,0 +1,121 @@
+"""Run code made from a pipeline's expressions in a worker process, within time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_monty import AsyncMonty, AsyncMontySession
+
+__all__ = ["Program", "Sandbox", "Stopped"]
+
+SECONDS = 2.0
+"""What one call may take; two busy cores and 200 units are far below it."""
+MEMORY_BYTES = 128 * 2**20
+CALLS_PER_SESSION = 500
+"""A session's memory grows with every call."""
+
+
+class Program(NamedTuple):
+    """Definitions, and the function among them that is called with each row."""
+
+    source: str
+    entry: str
+    """Unique to the source: a session may hold many programs."""
+
+
+class Stopped(NamedTuple):
+    """A row whose evaluation was ended from outside."""
+
+    reason: str
+
+
+class Sandbox:
+    """A worker that evaluates many rows in one call; it starts when first needed."""
+
+    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._limits = (seconds, memory_bytes)
+        self._lock = asyncio.Lock()
+        self._pool: AsyncMonty | None = None
+        self._session: AsyncMontySession | None = None
+        self._known: set[str] = set()
+        self._calls = 0
+        self._exits = AsyncExitStack()
+        self._session_exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end_session()
+        await self._exits.aclose()
+
+    async def run(self, program: Program, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return what the program says of each row, in order; Stopped of a row that breaks a limit.
+
+        Exceptions inside the program are the program's to catch.
+        """
+        if not rows:
+            return []
+        async with self._lock:
+            answers = await self._call(program, rows)
+            if not isinstance(answers, Stopped):
+                return answers
+            if len(rows) == 1:
+                return [answers]
+            # One row is to blame, and it is told from the others by asking about each alone.
+            return [await self._alone(program, row) for row in rows]
+
+    async def _alone(self, program: Program, row: Mapping[str, Any]) -> Any:
+        answers = await self._call(program, [row])
+        return answers if isinstance(answers, Stopped) else answers[0]
+
+    async def _call(
+        self, program: Program, rows: Sequence[Mapping[str, Any]]
+    ) -> list[Any] | Stopped:
+        from pydantic_monty import MontyError
+
+        session = await self._ready(program)
+        try:
+            answers = await session.feed_run(
+                f"[{program.entry}(row) for row in rows]", inputs={"rows": rows}
+            )
+        except MontyError as error:
+            # After a limit the worker's memory cannot be trusted, after a crash it is gone.
+            await self._end_session()
+            return Stopped(str(error))
+        except BaseException:
+            await self._end_session()
+            raise
+        self._calls += 1
+        return answers
+
+    async def _ready(self, program: Program) -> AsyncMontySession:
+        if self._session is None or self._calls >= CALLS_PER_SESSION:
+            await self._end_session()
+            self._session = await self._checkout()
+        if program.entry not in self._known:
+            await self._session.feed_run(program.source)
+            self._known.add(program.entry)
+        return self._session
+
+    async def _checkout(self) -> AsyncMontySession:
+        from pydantic_monty import AsyncMonty
+
+        if self._pool is None:
+            self._pool = await self._exits.enter_async_context(AsyncMonty())
+        seconds, memory_bytes = self._limits
+        session = self._pool.checkout(
+            limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes}
+        )
+        return await self._session_exits.enter_async_context(session)
+
+    async def _end_session(self) -> None:
+        self._session = None
+        self._known.clear()
+        self._calls = 0
+        await self._session_exits.aclose()

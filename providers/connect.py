@@ -1,0 +1,64 @@
+"""From a provider's name to its codec, its bytes and its live connection."""
+
+import json
+from importlib import import_module
+from typing import cast
+
+import orjson
+
+from providers import keys, registry
+from providers.address import checked, is_loopback
+from providers.errors import BadAddress, MissingKey
+from providers.neutral import Request
+from providers.protocol import Adapter, Provider
+
+__all__ = ["codec", "connect", "wire"]
+
+
+def codec(provider: str) -> Adapter:
+    """Return the module that speaks the provider's wire format. No SDK is imported."""
+    return cast("Adapter", import_module(f"providers.{registry.vendor(provider).adapter}"))
+
+
+def wire(provider: str, request: Request) -> bytes:
+    """Return the bytes of a request; the same request always gives the same bytes."""
+    body = codec(provider).to_wire(request)
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # Half a surrogate pair in somebody's text: JSON can carry it escaped.
+        return json.dumps(body).encode()
+
+
+def connect(
+    provider: str, *, emulator_url: str | None = None, base_url: str | None = None
+) -> Provider:
+    """Return a live provider: the emulator if its address is given, else `base_url`, else its own.
+
+    Imports the vendor's SDK, which takes a second. One connection serves a whole event loop.
+
+    Raises:
+        MissingKey: its key is not set.
+        BadAddress: the address is neither https nor on this machine, or there is none.
+    """
+    vendor = registry.vendor(provider)
+    if emulator_url is not None:
+        # Whatever base_url a step names: an emulated run never reaches a provider.
+        key, url = keys.EMULATED, emulator_url.rstrip("/") + vendor.emulator_path
+        if not is_loopback(url):
+            raise BadAddress(f"the emulator is on this machine, {emulator_url!r} is not")
+    elif (url := base_url or vendor.base_url) is None:
+        raise BadAddress(f"provider {provider!r} needs a base_url")
+    else:
+        key = _key(provider, url)
+    return codec(provider).connect(key, checked(url), name=provider, limits=vendor.limits)
+
+
+def _key(provider: str, url: str) -> keys.Key:
+    try:
+        return keys.key(provider)
+    except MissingKey:
+        # A server of one's own on this machine usually asks for none.
+        if is_loopback(url):
+            return keys.UNUSED
+        raise

@@ -1,0 +1,101 @@
+"""Errors of the providers, by what the caller can do.
+
+ProviderError
+├── UnknownProvider     choose one of `choices`
+├── MissingKey          set `variable`, or emulate
+├── BadAddress          correct the base_url
+├── Misconfigured       a person must act (key, permission, billing, model): pause
+├── RequestRejected     this request will never be accepted: the unit fails
+├── Retryable           nothing was answered or paid: send it again, after `retry_after`
+├── UnknownOutcome      it was sent and no usable answer came: it may have been paid
+└── Unreachable         sending it again was tried long enough: pause, or come back later
+
+All of them survive pickling with their fields. None of them ever holds a key.
+"""
+
+
+
+__all__ = [
+    "BadAddress",
+    "Misconfigured",
+    "MissingKey",
+    "ProviderError",
+    "RequestRejected",
+    "Retryable",
+    "UnknownOutcome",
+    "UnknownProvider",
+    "Unreachable",
+]
+
+
+class ProviderError(Exception):
+    """Base of all errors of this package. Their first argument is the sentence for people.
+
+    Each hands its arguments to `Exception` in order: that is what makes it survive pickling.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownProvider(ProviderError):
+    """No provider has this name."""
+
+    def __init__(self, message: str, choices: tuple[str, ...]) -> None:
+        super().__init__(message, choices)
+        self.choices = choices
+
+
+class MissingKey(ProviderError):
+    """The key's environment variable is not set, or holds no key."""
+
+    def __init__(self, message: str, variable: str) -> None:
+        super().__init__(message, variable)
+        self.variable = variable
+
+
+class BadAddress(ProviderError):
+    """A base_url to which a key must not be sent."""
+
+
+class Misconfigured(ProviderError):
+    """The provider will refuse every request until a person changes something."""
+
+
+class RequestRejected(ProviderError):
+    """The provider does not accept this one request."""
+
+    def __init__(self, status: int, code: str | None, message: str, body: bytes) -> None:
+        super().__init__(status, code, message, body)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.body = body
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Retryable(ProviderError):
+    """The request had no effect: never sent, turned away, or failed at the provider."""
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, retry_after, status)
+        self.retry_after = retry_after
+        """Seconds the provider asks us to wait; None when it does not say."""
+        self.status = status
+        """HTTP status; None when the request never reached the provider."""
+
+
+class UnknownOutcome(ProviderError):
+    """The request was sent, and what came back is no answer."""
+
+
+class Unreachable(ProviderError):
+    """The limiter gave up on a request."""
+
+    def __init__(self, message: str, attempts: int) -> None:
+        super().__init__(message, attempts)
+        self.attempts = attempts

@@ -1,0 +1,186 @@
+"""The live connection to OpenAI, and to every server that speaks its chat completions."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from providers.address import is_loopback
+from providers.answers import parse, retry_after
+from providers.errors import (
+    Misconfigured,
+    ProviderError,
+    RequestRejected,
+    Retryable,
+    UnknownOutcome,
+)
+from providers.openai_wire import from_wire, to_wire
+from providers.protocol import Answer, Limits
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    from providers.keys import Key
+
+__all__ = ["OpenAI", "connect", "failure", "from_wire", "to_wire"]
+
+CONNECT_SECONDS = 10.0
+# Servers close idle connections after 5 s or more. Closing first avoids sending a request into a
+# connection that is being closed, of which nobody could say whether it was served.
+KEEPALIVE_SECONDS = 4.0
+# The limiter's window is the limit; the pool must only never be narrower.
+MAX_CONNECTIONS = 4096
+
+REMEDIES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the key is not accepted: check it",
+    HTTPStatus.PAYMENT_REQUIRED: "nothing left to pay with: check plan and billing",
+    HTTPStatus.FORBIDDEN: "the key may not do this: check its permissions",
+}
+TRANSIENT = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+UNPAID = frozenset({"billing_hard_limit_reached", "billing_not_active", "insufficient_quota"})
+
+
+def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> "OpenAI":
+    """Return a live provider. The environment has no say in where it goes and with which key."""
+    import openai
+
+    transport = openai.DefaultAioHttpClient(
+        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
+        limits=_pool_limits(),
+        follow_redirects=False,
+        trust_env=not is_loopback(base_url),
+    )
+    client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
+    _forget_environment(client)
+    return OpenAI(transport, _headers(client), base_url, name, limits)
+
+
+def _pool_limits() -> Any:
+    import httpx2
+
+    return httpx2.Limits(
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_CONNECTIONS,
+        keepalive_expiry=KEEPALIVE_SECONDS,
+    )
+
+
+def _forget_environment(client: "AsyncOpenAI") -> None:
+    """Undo what OPENAI_ORG_ID, _PROJECT_ID, _ADMIN_KEY and _CUSTOM_HEADERS did to the client."""
+    client.organization = client.project = client.admin_api_key = None
+    # There is no public way to refuse OPENAI_CUSTOM_HEADERS.
+    client._custom_headers = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _headers(client: "AsyncOpenAI") -> dict[str, str]:
+    """Return what the SDK would send with every request; what it would leave out is no string."""
+    told = {**client.default_headers, **client.auth_headers, "Content-Type": "application/json"}
+    return {name: value for name, value in told.items() if isinstance(value, str)}
+
+
+class OpenAI:
+    """A connection pool with a key. It belongs to the event loop it is first used in.
+
+    It uses the SDK's transport and headers, not its request layer: that builds and copies models
+    for each call, which costs as much again as all of HTTP.
+    """
+
+    def __init__(
+        self,
+        transport: "DefaultAioHttpClient",
+        headers: Mapping[str, str],
+        base_url: str,
+        name: str,
+        limits: Limits,
+    ) -> None:
+        self.name = name
+        self.limits = limits
+        self._transport = transport
+        self._headers = headers
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
+
+    async def ask(self, wire: bytes, *, timeout_seconds: float = 600.0) -> Answer:
+        """Send one chat completion once; see `Provider.ask`.
+
+        A success without a completion in it (no JSON, or no choice) is an UnknownOutcome: a proxy's
+        page or a cut body tells nothing of what the vendor did, and is no unit's fault.
+        """
+        import aiohttp
+        import httpx2
+
+        started = perf_counter()
+        try:
+            # A completion sends nothing before it is done: this is the deadline for reading too.
+            async with asyncio.timeout(timeout_seconds):
+                response = await self._transport.post(
+                    self._url, content=wire, headers=self._headers
+                )
+        except TimeoutError as error:
+            raise UnknownOutcome(f"{self.name}: no answer within {timeout_seconds:g} s") from error
+        except (httpx2.RequestError, aiohttp.ClientError) as error:
+            raise self._broken(error) from error
+        status, raw = response.status_code, response.content
+        if not response.is_success:
+            raise failure(self.name, status, response.headers, raw)
+        body = parse(raw)
+        if not body or not body.get("choices"):
+            raise UnknownOutcome(f"{self.name}: status {status} without a completion in it")
+        return Answer(raw, status, response.headers, perf_counter() - started)
+
+    def _broken(self, error: Exception) -> ProviderError:
+        """Say what a connection that failed means; the SDK calls most of them timeouts."""
+        import aiohttp
+
+        causes = tuple(_causes(error))
+        cause = causes[-1]
+        if any(isinstance(cause, aiohttp.ClientConnectorCertificateError) for cause in causes):
+            return Misconfigured(f"{self.name}: its certificate is not trusted here: {cause}")
+        never_sent = (
+            aiohttp.ClientConnectorError,
+            aiohttp.ClientHttpProxyError,
+            aiohttp.ConnectionTimeoutError,
+        )
+        if any(isinstance(cause, never_sent) for cause in causes):
+            return Retryable(f"{self.name}: cannot connect: {cause}")
+        return UnknownOutcome(f"{self.name}: the connection broke after sending: {cause!r}")
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def failure(name: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """Say what an answer that is no success means: by status, type and code, never by its text."""
+    error = _error(body)
+    # Some servers repeat the status as a number in `code`: that says nothing new.
+    kinds = [error[key] for key in ("code", "type") if isinstance(error.get(key), str)]
+    said = f"{status} {kinds[0]}" if kinds else str(status)
+    if UNPAID.intersection(kinds):
+        return Misconfigured(f"{name}: nothing left to pay with ({said}): check plan and billing")
+    if status in REMEDIES:
+        return Misconfigured(f"{name}: {REMEDIES[status]} ({said})")
+    # The path is always the same: only the model or the address can be missing.
+    if status == HTTPStatus.NOT_FOUND or "model_not_found" in kinds:
+        return Misconfigured(f"{name}: no such model or address ({said}): check model and base_url")
+    if status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        wait = retry_after(headers, now=datetime.now(UTC))
+        return Retryable(f"{name}: not served ({said})", wait, status)
+    if status < HTTPStatus.BAD_REQUEST:
+        return Misconfigured(f"{name}: the address leads elsewhere ({said}): check base_url")
+    code = kinds[0] if kinds else None
+    return RequestRejected(status, code, str(error.get("message") or said), body)
+
+
+def _error(body: bytes) -> Mapping[str, Any]:
+    error = (parse(body) or {}).get("error")
+    return error if isinstance(error, dict) else {"message": error}

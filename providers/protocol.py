@@ -1,0 +1,72 @@
+"""What a vendor's module must offer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from providers.keys import Key
+    from providers.neutral import Reply, Request
+
+__all__ = ["Adapter", "Answer", "Limits", "Provider"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many calls may be in flight: where the limiter's window begins, and where it ends."""
+
+    start: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came over the wire for one request."""
+
+    raw: bytes
+    """The body, untouched."""
+    status: int
+    headers: Mapping[str, str]
+    """Looked up whatever their case."""
+    seconds: float
+
+
+class Provider(Protocol):
+    """A live connection to one vendor. It belongs to the event loop it is first used in.
+
+    The batch verbs (submit, check, collect, cancel, find) will be a second protocol beside this
+    one: a provider that has no batch lane, a local server say, should not have to pretend.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    async def ask(self, wire: bytes, *, timeout_seconds: float = 600.0) -> Answer:
+        """Send one request once and return its answer.
+
+        Raises:
+            Misconfigured: every request will be refused until a person acts.
+            RequestRejected: this request will always be refused.
+            Retryable: it had no effect and may be sent again.
+            UnknownOutcome: it was sent; whether it was served is unknown.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Adapter(Protocol):
+    """A vendor's module. Importing it does not import the vendor's SDK; `connect` does."""
+
+    def to_wire(self, request: "Request") -> dict[str, Any]:
+        """Return the vendor's request body. Pure; the same request always gives the same body."""
+        ...
+
+    def from_wire(self, body: Mapping[str, Any]) -> "Reply":
+        """Read the vendor's answer. Pure, and total: what is not there is empty or None."""
+        ...
+
+    def connect(self, key: "Key", base_url: str, *, name: str, limits: Limits) -> Provider: ...

@@ -1,0 +1,87 @@
+"""What a run is on disk: journal, manifest and files; one writer, any number of readers."""
+
+from runs.attempts import Attempt, attempts
+from runs.counts import Counts, Totals, current_step, step_counts, totals
+from runs.create import create
+from runs.errors import (
+    AmbiguousRun,
+    Damaged,
+    IllegalMove,
+    NotDurable,
+    RunError,
+    RunExists,
+    RunHeld,
+    RunNameError,
+    RunNotFound,
+    Superseded,
+    Unaccounted,
+    UnknownFormat,
+)
+from runs.find import claim, is_run, list_runs, resolve
+from runs.jsonl import read_jsonl
+from runs.outputs import collect_outputs, finish_chunk, settle
+from runs.paths import ChunkPaths, RunPaths, chunk_name, runs_root
+from runs.results import Results
+from runs.run import Run, snapshot_of
+from runs.state import (
+    Chunk,
+    Chunks,
+    FrozenFile,
+    RunSpec,
+    RunState,
+    Stage,
+    Status,
+    StepSpec,
+    Waiting,
+)
+from runs.view import Liveness, RunView, read
+
+__all__ = [
+    "AmbiguousRun",
+    "Attempt",
+    "Chunk",
+    "ChunkPaths",
+    "Chunks",
+    "Counts",
+    "Damaged",
+    "FrozenFile",
+    "IllegalMove",
+    "Liveness",
+    "NotDurable",
+    "Results",
+    "Run",
+    "RunError",
+    "RunExists",
+    "RunHeld",
+    "RunNameError",
+    "RunNotFound",
+    "RunPaths",
+    "RunSpec",
+    "RunState",
+    "RunView",
+    "Stage",
+    "Status",
+    "StepSpec",
+    "Superseded",
+    "Totals",
+    "Unaccounted",
+    "UnknownFormat",
+    "Waiting",
+    "attempts",
+    "chunk_name",
+    "claim",
+    "collect_outputs",
+    "create",
+    "current_step",
+    "finish_chunk",
+    "is_run",
+    "list_runs",
+    "read",
+    "read_jsonl",
+    "resolve",
+    "runs_root",
+    "settle",
+    "snapshot_of",
+    "step_counts",
+    "totals",
+]

@@ -1,0 +1,132 @@
+"""The history of a chunk-step: who was asked when, at what price, and the body that came back."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from runs.jsonl import dumps, loads
+from runs.times import moment, stamp
+
+__all__ = ["Attempt", "attempts", "decode", "encode"]
+
+_log = logging.getLogger("runs")
+
+RAW = b',"raw":'
+"""Begins the body, the last field of a line. Inside a JSON string its quotes would be escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One asking of a unit at a step, and what came back."""
+
+    unit_id: str
+    round: int
+    attempt: int
+    lane: str
+    provider: str
+    model: str
+    at: datetime
+    seconds: float
+    usage: Mapping[str, int] | None = None
+    """Tokens by kind; None when the vendor did not say."""
+    cost_usd: Decimal | None = None
+    """None when no price is known."""
+    raw: bytes | None = None
+    """The vendor's body; None when there was none."""
+    error: Mapping[str, Any] | None = None
+    """Why there is no usable reply: class, status, message."""
+
+
+def attempts(
+    path: Path, report: Callable[[str], object] = _log.warning
+) -> dict[str, list[Attempt]]:
+    """Return every attempt in a results file by unit, oldest first; none if there is no file.
+
+    A last line without its end was being written when the process was killed: it does not count.
+    Any other bad line stays where it is and is reported in a sentence; its unit is asked again.
+    """
+    history: dict[str, list[Attempt]] = {}
+    if not path.exists():
+        return history
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                attempt = decode(line)
+            except ValueError as error:
+                report(f"{path}:{number}: not an attempt, left aside ({error})")
+                continue
+            history.setdefault(attempt.unit_id, []).append(attempt)
+    return history
+
+
+def encode(attempt: Attempt) -> bytes:
+    """Return an attempt as its line; a body that is not JSON becomes a string under `raw_text`."""
+    head = dumps(_fields(attempt))
+    if attempt.raw is None:
+        return head + b"\n"
+    try:
+        loads(attempt.raw)
+    except ValueError:
+        # surrogateescape: bytes that are not UTF-8 come back as they were.
+        text = attempt.raw.decode("utf-8", "surrogateescape")
+        return b"%s,%s}\n" % (head[:-1], b'"raw_text":' + dumps(text))
+    return b"%s%s%s}\n" % (head[:-1], RAW, attempt.raw.translate(_ONE_LINE))
+
+
+def decode(line: bytes) -> Attempt:
+    """Return the attempt of a line.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    head, found, body = line.rstrip().partition(RAW)
+    raw = body[:-1] if found else None
+    try:
+        row = loads(head + b"}" if found else head)
+        if raw is not None:
+            loads(raw)
+        elif "raw_text" in row:
+            raw = row["raw_text"].encode("utf-8", "surrogateescape")
+        cost = row["cost_usd"]
+        return Attempt(
+            unit_id=row["unit_id"],
+            round=row["round"],
+            attempt=row["attempt"],
+            lane=row["lane"],
+            provider=row["provider"],
+            model=row["model"],
+            at=moment(row["at"]),
+            seconds=row["seconds"],
+            usage=row["usage"],
+            cost_usd=None if cost is None else Decimal(str(cost)),
+            raw=raw,
+            error=row.get("error"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an attempt: {error!r}") from error
+
+
+def _fields(attempt: Attempt) -> dict[str, Any]:
+    fields = {
+        "unit_id": attempt.unit_id,
+        "round": attempt.round,
+        "attempt": attempt.attempt,
+        "lane": attempt.lane,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "at": stamp(attempt.at),
+        "seconds": attempt.seconds,
+        "usage": attempt.usage,
+        "cost_usd": attempt.cost_usd,
+    }
+    return fields if attempt.error is None else {**fields, "error": attempt.error}
+
+
+_ONE_LINE = bytes.maketrans(b"\n\r", b"  ")
+"""Newlines stand only between the tokens of JSON, where a space says the same."""

@@ -1,0 +1,191 @@
+"""The journal's events, and what each does to the state of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from runs.counts import Counts
+from runs.errors import IllegalMove, Unaccounted, UnknownFormat
+from runs.paths import chunk_name
+from runs.state import (
+    Chunk,
+    Chunks,
+    FrozenFile,
+    RunSpec,
+    RunState,
+    Stage,
+    Status,
+    StepSpec,
+    Waiting,
+)
+from runs.times import moment, stamp
+
+__all__ = ["FORMAT", "Event", "chunk_sizes", "created", "fold", "hint", "opened", "round_closed"]
+__all__ += ["spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
+
+FORMAT = 1
+
+Event = dict[str, Any]
+"""What happened; `Journal` adds seq, epoch and time."""
+
+
+def created(spec: RunSpec, units: int, files: tuple[FrozenFile, ...]) -> Event:
+    """Return the event that begins every journal."""
+    return {
+        "event": "created",
+        "format": FORMAT,
+        "spec": asdict(spec),
+        "units": units,
+        "files": [asdict(file) for file in files],
+    }
+
+
+def opened(*, pid: int, host: str, flow_run: str | None) -> Event:
+    """Return the event of a new holder."""
+    return {"event": "opened", "pid": pid, "host": host, "flow_run": flow_run}
+
+
+def status_set(
+    status: Status, *, reason: str | None, error: str | None, waiting: Waiting | None
+) -> Event:
+    """Return the event of the run coming to stand at `status`."""
+    return {
+        "event": "status",
+        "status": status.value,
+        "reason": reason,
+        "error": error,
+        "waiting": waiting_to_json(waiting),
+    }
+
+
+def round_closed(chunk: str, step: str, counts: Counts) -> Event:
+    """Return the event of a chunk being through with a step."""
+    return {"event": "round_closed", "chunk": chunk, "step": step, **counts.to_json()}
+
+
+def hint(progress: Mapping[str, Any]) -> Event:
+    """Return the event of live progress, which nothing is built on."""
+    return {"event": "hint", "progress": progress}
+
+
+def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
+    """Return the state after the next line of the journal.
+
+    A line of an older epoch comes from a holder that was taken over in its sleep: it is refused.
+
+    Raises:
+        IllegalMove: the line does not follow from the state.
+        Unaccounted: a round's counts do not add up to what entered.
+        UnknownFormat: a newer version wrote it.
+    """
+    if state is None:
+        return _begin(line)
+    if line["epoch"] < state.epoch:
+        return state
+    if line["seq"] != state.seq + 1:
+        raise IllegalMove(f"line {line['seq']} follows line {state.seq}")
+    match line["event"]:
+        case "opened":
+            changes = _opened(state, line)
+        case "status":
+            changes = _status(state, line)
+        case "round_closed":
+            changes = {"chunks": state.chunks.changed(_closed(state, line))}
+        case "hint":
+            changes = {"progress": line["progress"]}
+        case event:
+            raise UnknownFormat(
+                f"The journal has an event {event!r}, which this version of octobatch does not "
+                "know: use the newer version that wrote it."
+            )
+    if line["epoch"] != changes.get("epoch", state.epoch):
+        raise IllegalMove(f"epoch {line['epoch']} has not been opened")
+    return replace(state, seq=line["seq"], updated=moment(line["at"]), **changes)
+
+
+def chunk_sizes(units: int, chunk_size: int) -> list[int]:
+    """Return how many units each chunk has: all are full but the last."""
+    full, rest = divmod(units, chunk_size)
+    return [chunk_size] * full + [rest] * bool(rest)
+
+
+def spec_from_json(row: Mapping[str, Any]) -> RunSpec:
+    """Return the spec that `asdict` took apart."""
+    fields = dict(row)
+    steps = tuple(StepSpec(**step) for step in fields.pop("steps"))
+    return RunSpec(**fields, steps=steps)
+
+
+def waiting_to_json(waiting: Waiting | None) -> dict[str, str] | None:
+    """Return `waiting` as it stands on disk."""
+    return waiting and {"until": stamp(waiting.until), "reason": waiting.reason}
+
+
+def waiting_from_json(row: Mapping[str, str] | None) -> Waiting | None:
+    """Return what `waiting_to_json` wrote."""
+    return Waiting(moment(row["until"]), row["reason"]) if row else None
+
+
+def _begin(line: Mapping[str, Any]) -> RunState:
+    if line["event"] != "created":
+        raise IllegalMove(f"a journal begins with 'created', not {line['event']!r}")
+    if line["format"] != FORMAT:
+        raise UnknownFormat(
+            f"The run has format {line['format']}; this version of octobatch knows format {FORMAT}."
+        )
+    spec = spec_from_json(line["spec"])
+    at = moment(line["at"])
+    first = spec.steps[0].name
+    sizes = chunk_sizes(line["units"], spec.chunk_size)
+    return RunState(
+        spec=spec,
+        files=tuple(FrozenFile(**file) for file in line["files"]),
+        units=line["units"],
+        created=at,
+        chunks=Chunks(Chunk(chunk_name(i), size, first) for i, size in enumerate(sizes)),
+        updated=at,
+        seq=line["seq"],
+        epoch=line["epoch"],
+    )
+
+
+def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    if line["epoch"] != state.epoch + 1:
+        raise IllegalMove(f"epoch {line['epoch']} opens after epoch {state.epoch}")
+    changes: dict[str, Any] = {"epoch": line["epoch"], "progress": None}
+    flow_run = line["flow_run"]
+    if flow_run is not None and flow_run not in state.flow_runs:
+        changes["flow_runs"] = (*state.flow_runs, flow_run)
+    return changes
+
+
+def _status(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    status = Status(line["status"])
+    if not state.status.may_become(status):
+        raise IllegalMove(f"a run that is {state.status} cannot become {status}")
+    return {
+        "status": status,
+        "waiting": waiting_from_json(line["waiting"]),
+        "paused_reason": line["reason"],
+        "error": line["error"],
+    }
+
+
+def _closed(state: RunState, line: Mapping[str, Any]) -> Chunk:
+    chunk, step = state.chunks[line["chunk"]], line["step"]
+    if chunk.step != step:
+        raise IllegalMove(f"{chunk.name} cannot close {step!r}: it stands at {chunk.step!r}")
+    counts = Counts.from_json(line)
+    if counts.entered != chunk.alive or counts.open:
+        raise Unaccounted(
+            f"{chunk.name} closes {step!r} with {counts.passed} passed and {counts.lost} failed of "
+            f"{counts.entered}, but {chunk.alive} units had entered"
+        )
+    follows = _next_step(state.steps, step) if counts.passed else None
+    stage = Stage.PENDING if follows else Stage.VALIDATED if counts.passed else Stage.FAILED
+    return replace(chunk, step=follows, stage=stage, counts={**chunk.counts, step: counts})
+
+
+def _next_step(steps: tuple[StepSpec, ...], step: str) -> str | None:
+    names = [spec.name for spec in steps]
+    return next(iter(names[names.index(step) + 1 :]), None)

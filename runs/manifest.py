@@ -1,0 +1,172 @@
+"""MANIFEST.json: the state of a run as people and other programs read it, and back.
+
+Everything derived stands there for its readers; coming back, only what the journal said is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from runs.counts import Counts, current_step, step_counts, totals
+from runs.errors import UnknownFormat
+from runs.fold import FORMAT, waiting_from_json, waiting_to_json
+from runs.journal import Replayed
+from runs.jsonl import dumps, loads
+from runs.state import Chunk, Chunks, FrozenFile, RunSpec, RunState, Stage, Status, StepSpec
+from runs.times import moment, stamp
+
+__all__ = ["from_json", "summary", "to_json"]
+
+REASON_CHARACTERS = 60
+
+
+def to_json(replayed: Replayed, *, at: datetime) -> bytes:
+    """Return the manifest of a run, for people's eyes as well."""
+    state = replayed.state
+    by_step = step_counts(state)
+    manifest = {
+        "format": FORMAT,
+        "config": "config.yaml",
+        "created": stamp(state.created),
+        "updated": stamp(state.updated),
+        "status": state.status,
+        "error_message": state.error,
+        "paused_reason": state.paused_reason,
+        "waiting": waiting_to_json(state.waiting),
+        "pipeline": [step.name for step in state.steps],
+        "metadata": _metadata(state),
+        "totals": asdict(totals(state)),
+        "steps": {
+            step.name: {
+                "scope": step.scope,
+                "provider": step.provider,
+                "model": step.model,
+                **by_step[step.name].to_json(),
+            }
+            for step in state.steps
+        },
+        "batches": {},
+        "seq": state.seq,
+        "journal_offset": replayed.end,
+        "snapshot_at": stamp(at),
+        "chunks": {name: _chunk_to_json(chunk) for name, chunk in state.chunks.items()},
+    }
+    return dumps(manifest, pretty=True)
+
+
+def from_json(data: bytes) -> Replayed:
+    """Return what `to_json` wrote.
+
+    Raises:
+        ValueError: it is damaged; the journal knows all of it.
+        UnknownFormat: a newer version wrote it.
+    """
+    try:
+        manifest = loads(data)
+        if manifest["format"] != FORMAT:
+            raise UnknownFormat(
+                f"The manifest has format {manifest['format']}; this version of octobatch knows "
+                f"format {FORMAT}."
+            )
+        return Replayed(_state(manifest), manifest["journal_offset"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a manifest: {error!r}") from error
+
+
+def summary(run: str, state: RunState, *, at: datetime) -> bytes:
+    """Return what a table of runs needs to know, in at most 1 KB."""
+    total = totals(state)
+    row = {
+        "format": FORMAT,
+        "run": run,
+        "pipeline": state.spec.pipeline,
+        "status": state.status,
+        "mode": state.spec.mode,
+        "emulate": state.spec.emulate,
+        "created": stamp(state.created),
+        "updated": stamp(state.updated),
+        "snapshot_at": stamp(at),
+        "step": current_step(state),
+        "progress": round(total.progress, 4),
+        "units": total.units,
+        "valid": total.valid,
+        "failed": total.failed,
+        "tokens": sum(total.tokens.get(kind, 0) for kind in ("input", "output")),
+        "cost_usd": total.cost_usd,
+        "waiting": waiting_to_json(state.waiting),
+        "reason": _short(state.error or state.paused_reason),
+    }
+    return dumps(row)
+
+
+def _metadata(state: RunState) -> dict[str, Any]:
+    spec = state.spec
+    return {
+        "pipeline_name": spec.pipeline,
+        "mode": spec.mode,
+        "emulate": spec.emulate,
+        "max_units": state.launch.get("max_units"),
+        "chunk_size": spec.chunk_size,
+        "launch": state.launch,
+        "flow_runs": state.flow_runs,
+        "epoch": state.epoch,
+        "progress": state.progress,
+        "files": [asdict(file) for file in state.files],
+    }
+
+
+def _state(manifest: Mapping[str, Any]) -> RunState:
+    about = manifest["metadata"]
+    steps = tuple(
+        StepSpec(name, step["scope"], step["provider"], step["model"])
+        for name, step in ((name, manifest["steps"][name]) for name in manifest["pipeline"])
+    )
+    return RunState(
+        spec=RunSpec(
+            pipeline=about["pipeline_name"],
+            mode=about["mode"],
+            chunk_size=about["chunk_size"],
+            steps=steps,
+            launch=about["launch"],
+            emulate=about["emulate"],
+        ),
+        files=tuple(FrozenFile(**file) for file in about["files"]),
+        units=manifest["totals"]["units"],
+        created=moment(manifest["created"]),
+        chunks=Chunks(_chunk(name, row) for name, row in manifest["chunks"].items()),
+        updated=moment(manifest["updated"]),
+        seq=manifest["seq"],
+        epoch=about["epoch"],
+        status=Status(manifest["status"]),
+        waiting=waiting_from_json(manifest["waiting"]),
+        paused_reason=manifest["paused_reason"],
+        error=manifest["error_message"],
+        flow_runs=tuple(about["flow_runs"]),
+        progress=about["progress"],
+    )
+
+
+def _chunk_to_json(chunk: Chunk) -> dict[str, Any]:
+    counts = chunk.counts.values()
+    return {
+        "state": chunk.stage if chunk.step is None else f"{chunk.step}_{chunk.stage}",
+        "batch_id": None,
+        "items": chunk.items,
+        "valid": chunk.alive if counts else 0,
+        "failed": sum(step.lost for step in counts),
+        "retries": sum(step.retries for step in counts),
+        "steps": {step: counts.to_json() for step, counts in chunk.counts.items()},
+    }
+
+
+def _chunk(name: str, row: Mapping[str, Any]) -> Chunk:
+    step, _, stage = row["state"].rpartition("_")
+    counts = {step: Counts.from_json(counts) for step, counts in row["steps"].items()}
+    return Chunk(name, row["items"], step or None, Stage(stage), counts)
+
+
+def _short(text: str | None) -> str | None:
+    if text is None or len(text) <= REASON_CHARACTERS:
+        return text
+    return f"{text[: REASON_CHARACTERS - 1]}…"

@@ -1,0 +1,106 @@
+"""The names of all files of a run: this module alone knows them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ChunkPaths", "RunPaths", "chunk_name", "runs_root"]
+
+
+def runs_root() -> Path:
+    """Return the folder of all runs: OCTOBATCH_RUNS_DIR, else `runs` of this checkout; absolute."""
+    if told := os.environ.get("OCTOBATCH_RUNS_DIR"):
+        return Path(told).expanduser().resolve()
+    return Path(__file__).resolve().parent
+
+
+def chunk_name(index: int) -> str:
+    """Return the name of the chunk at `index`, counted from 0."""
+    return f"chunk_{index:03d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPaths:
+    """The files of one chunk."""
+
+    dir: Path
+
+    @property
+    def input(self) -> Path:
+        """Return the chunk's units as they entered the run."""
+        return self.dir / "input.jsonl"
+
+    def results(self, step: str) -> Path:
+        """Return the history of all attempts at a step."""
+        return self.dir / f"{step}_results.jsonl"
+
+    def validated(self, step: str) -> Path:
+        """Return the units that passed a step."""
+        return self.dir / f"{step}_validated.jsonl"
+
+    def failures(self, step: str) -> Path:
+        """Return the records of the units that did not."""
+        return self.dir / f"{step}_failures.jsonl"
+
+    @property
+    def final(self) -> Path:
+        """Return the units that passed every step."""
+        return self.dir / "final_validated.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The files of one run."""
+
+    dir: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.dir / "MANIFEST.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.dir / "MANIFEST.journal"
+
+    @property
+    def summary(self) -> Path:
+        return self.dir / "MANIFEST.summary.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.dir / "run.lock"
+
+    @property
+    def pid(self) -> Path:
+        return self.dir / "orchestrator.pid"
+
+    @property
+    def run_log(self) -> Path:
+        return self.dir / "RUN_LOG.txt"
+
+    @property
+    def trace_log(self) -> Path:
+        return self.dir / "TRACE_LOG.txt"
+
+    @property
+    def orchestrator_log(self) -> Path:
+        return self.dir / "orchestrator.log"
+
+    @property
+    def control(self) -> Path:
+        return self.dir / "control"
+
+    @property
+    def outputs(self) -> Path:
+        return self.dir / "outputs"
+
+    @property
+    def results(self) -> Path:
+        return self.outputs / "results.jsonl"
+
+    @property
+    def failures(self) -> Path:
+        return self.outputs / "failures.jsonl"
+
+    def chunk(self, name: str) -> ChunkPaths:
+        return ChunkPaths(self.dir / name)

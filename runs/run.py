@@ -1,0 +1,241 @@
+"""A run held open by its one writer."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from runs import fold
+from runs.counts import Counts
+from runs.journal import Journal, Replayed, replay
+from runs.lock import RunLock, briefly
+from runs.logs import Log, dump_no_stacks, dump_stacks
+from runs.outputs import account, finish_chunk
+from runs.paths import RunPaths
+from runs.snapshot import keep_damaged, write_snapshot
+from runs.state import RunState, Status, Waiting
+from runs.times import Clock, now
+
+__all__ = ["Run", "snapshot_of"]
+
+SNAPSHOT_SECONDS = 2.0
+SNAPSHOT_SHARE = 100
+"""While busy, snapshots take at most one part in so many of the time."""
+HINT_SECONDS = 1.0
+
+_held: dict[Path, "Run"] = {}
+
+
+class Run:
+    """The one writer of a run: every change goes through it, and is on the disk when it returns.
+
+    Threads may share it.
+    """
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        lock: RunLock,
+        journal: Journal,
+        *,
+        clock: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take over what `open` has opened."""
+        self.paths = paths
+        self._lock = lock
+        self._journal = journal
+        self._clock = clock
+        self._monotonic = monotonic
+        self._run_log = Log(paths.run_log, clock)
+        self._trace_log = Log(paths.trace_log, clock)
+        self._epoch = journal.state.epoch + 1
+        self._one_at_a_time = threading.RLock()
+        self._next_snapshot = self._next_hint = monotonic()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        run_dir: Path,
+        *,
+        flow_run: str | None = None,
+        clock: Clock = now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> Self:
+        """Take the run's lock and go on with its journal; an unfinished last line is cut off.
+
+        Raises:
+            RunNotFound: there is no run here.
+            RunHeld: another process works on it.
+            Damaged: the journal has a bad line among good ones.
+            UnknownFormat: a newer version wrote it.
+        """
+        paths = RunPaths(run_dir.resolve())
+        replay(paths.journal)  # what is no run gets no lock file
+        with ExitStack() as undo:
+            lock = RunLock.take(paths.lock, since=clock())
+            undo.callback(lock.release)
+            journal = Journal(paths.journal, replay(paths.journal), clock)
+            undo.callback(journal.close)
+            run = cls(paths, lock, journal, clock=clock, monotonic=monotonic)
+            run._begin(flow_run)
+            undo.pop_all()
+        return run
+
+    @property
+    def state(self) -> RunState:
+        """Return the run at this moment."""
+        return self._journal.state
+
+    def entry(self, step: str, chunk: str) -> Path:
+        """Return the file of the units that enter `step`: the input, or what passed before it."""
+        names = [spec.name for spec in self.state.steps]
+        before = names.index(step) - 1
+        paths = self.paths.chunk(chunk)
+        return paths.input if before < 0 else paths.validated(names[before])
+
+    def close_round(self, chunk: str, step: str, counts: Counts) -> None:
+        """Journal that a chunk is through with a step, whose files are settled.
+
+        Raises:
+            IllegalMove: the chunk does not stand at this step.
+            Unaccounted: what entered, what the files say and what was counted differ.
+        """
+        paths = self.paths.chunk(chunk)
+        account(self.entry(step, chunk), paths, step, counts)
+        if step == self.state.steps[-1].name:
+            finish_chunk(paths, step)
+        self._append(fold.round_closed(chunk, step, counts))
+        self.log("chunk_closed", chunk=chunk, step=step, valid=counts.valid, failed=counts.lost)
+
+    def set_status(
+        self,
+        status: Status,
+        *,
+        reason: str | None = None,
+        error: str | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
+        """Journal where the run as a whole stands, and why.
+
+        Raises:
+            IllegalMove: a run that stands where it does cannot go there.
+        """
+        self._append(fold.status_set(status, reason=reason, error=error, waiting=waiting))
+        until = waiting and waiting.until.isoformat(timespec="seconds")
+        self.log("status", status=status.value, reason=reason, error=error, until=until)
+
+    def hint(self, progress: Mapping[str, Any]) -> None:
+        """Tell readers how far the open chunks are; at most once a second, the rest is dropped."""
+        with self._one_at_a_time:
+            if self._monotonic() < self._next_hint:
+                return
+            self._next_hint = self._monotonic() + HINT_SECONDS
+            self._append(fold.hint(progress), synced=False)
+
+    def snapshot(self, *, force: bool = False) -> None:
+        """Write MANIFEST.json and its summary, unless that was done a moment ago."""
+        with self._one_at_a_time:
+            began = self._monotonic()
+            if began < self._next_snapshot and not force:
+                return
+            self._journal.check_ours()
+            self._journal.sync()  # a manifest must not know more than the journal on disk
+            replayed = Replayed(self._journal.state, self._journal.end)
+            write_snapshot(self.paths, replayed, at=self._clock())
+            ended = self._monotonic()
+            pause = max(SNAPSHOT_SECONDS, SNAPSHOT_SHARE * (ended - began))
+            self._next_snapshot = ended + pause
+
+    def log(self, word: str, **fields: object) -> None:
+        """Write a line for people."""
+        self._run_log.add(word, **fields)
+
+    def trace(
+        self,
+        *,
+        provider: str,
+        model: str,
+        step: str,
+        chunk: str,
+        unit: str,
+        attempt: int,
+        seconds: float,
+        status: str,
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+    ) -> None:
+        """Write a line about one request: never a key, never a prompt."""
+        self._trace_log.add(
+            "asked",
+            provider=provider,
+            model=model,
+            at=f"{step}/{chunk}",
+            unit=unit,
+            attempt=attempt,
+            seconds=seconds,
+            status=status,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+        )
+
+    def close(self) -> None:
+        """Write a last snapshot and give the run up; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.snapshot(force=True)
+            self.paths.pid.unlink(missing_ok=True)
+            self.log("closed", epoch=self._epoch)
+        finally:
+            _held.pop(self.paths.dir, None)
+            self._lock.release()
+            dump_no_stacks()
+            for file in (self._journal, self._run_log, self._trace_log):
+                file.close()
+
+    def _begin(self, flow_run: str | None) -> None:
+        damaged = keep_damaged(self.paths.manifest, at=self._clock())
+        holder = self._lock.holder
+        self._append(fold.opened(pid=holder.pid, host=holder.host, flow_run=flow_run))
+        self.paths.pid.write_text(f"{holder.pid}\n")
+        self.log(
+            "opened",
+            epoch=self._epoch,
+            pid=holder.pid,
+            flow_run=flow_run,
+            damaged_manifest=damaged and damaged.name,
+            torn_bytes=self._journal.torn_bytes or None,
+        )
+        dump_stacks(self._run_log)
+        _held[self.paths.dir] = self
+
+    def _append(self, event: fold.Event, *, synced: bool = True) -> None:
+        with self._one_at_a_time:
+            self._journal.append(event, epoch=self._epoch, synced=synced)
+
+
+def snapshot_of(run_dir: Path) -> bool:
+    """Bring a run's manifest up to date, for a hook: never raises, says whether it was possible.
+
+    The process that holds the run writes it as that run; any other only while nobody holds it.
+    """
+    try:
+        paths = RunPaths(run_dir.resolve())
+        if (run := _held.get(paths.dir)) is not None:
+            run.snapshot()
+            return True
+        if not paths.journal.is_file():
+            return False
+        with briefly(paths.lock) as free:
+            if free:
+                write_snapshot(paths, replay(paths.journal), at=now())
+            return free
+    except Exception:  # a hook must never fail a run
+        logging.getLogger("runs").exception("No snapshot of %s", run_dir)
+        return False

@@ -1,0 +1,54 @@
+"""MANIFEST.json and its summary: written whole, read back, or rebuilt from the journal."""
+
+from datetime import datetime
+from pathlib import Path
+
+from runs import manifest
+from runs.errors import Damaged
+from runs.files import write_whole
+from runs.journal import Replayed, replay
+from runs.paths import RunPaths
+from runs.state import RunState
+from runs.times import stamp
+
+__all__ = ["keep_damaged", "latest", "write_snapshot"]
+
+
+def write_snapshot(run: RunPaths, replayed: Replayed, *, at: datetime) -> None:
+    """Put the manifest and its summary in place; the journal must be synced up to there."""
+    state = replayed.state
+    write_whole(run.manifest, [manifest.to_json(replayed, at=at)])
+    write_whole(run.summary, [manifest.summary(run.dir.name, state, at=at)])
+
+
+def latest(run: RunPaths) -> RunState:
+    """Return the state of a run now: its snapshot and the journal after it, or the whole journal.
+
+    Raises:
+        RunNotFound, Damaged, UnknownFormat: as `replay` does.
+    """
+    snapshot = _read(run.manifest)
+    if snapshot is None or run.journal.stat().st_size < snapshot.end:
+        return replay(run.journal).state
+    try:
+        return replay(run.journal, snapshot.state, offset=snapshot.end).state
+    except Damaged:
+        return replay(
+            run.journal
+        ).state  # a manifest of other lines than these; or the true line number
+
+
+def keep_damaged(path: Path, *, at: datetime) -> Path | None:
+    """Move a manifest that cannot be read out of the way of a new one; return its new place."""
+    if not path.exists() or _read(path) is not None:
+        return None
+    aside = path.with_name(f"{path.name}.damaged-{stamp(at)}")
+    path.replace(aside)
+    return aside
+
+
+def _read(path: Path) -> Replayed | None:
+    try:
+        return manifest.from_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None

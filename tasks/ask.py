@@ -1,0 +1,158 @@
+"""Ask a live model: render, word it for the vendor, wait for a turn, keep the bill."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pipelines import PreparedStep, Prompt, TemplateError
+from providers.answers import parse
+from providers.connect import codec, wire
+from providers.errors import RequestRejected
+from providers.limit import Limiter
+from providers.neutral import Request, Usage
+from providers.protocol import Answer, Provider
+from runs import Attempt
+from tasks.brake import Brake, Stopped
+from tasks.choose import Choice
+from tasks.policy import FailureClass
+from tasks.work import Asking
+
+__all__ = ["LiveAsker", "Rehearse", "Trace"]
+
+Rehearse = Callable[[Asking, Prompt, bytes], Awaitable[None]]
+"""Hands the emulator the reply that a pipeline rehearses for a request."""
+
+
+class Trace(Protocol):
+    """Takes one line per request for TRACE_LOG.txt: never a key, never a prompt."""
+
+    def __call__(
+        self,
+        *,
+        provider: str,
+        model: str,
+        unit: str,
+        attempt: int,
+        seconds: float,
+        status: str,
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAsker:
+    """Asks the chosen model of one step, for the units of one chunk."""
+
+    step: PreparedStep
+    choice: Choice
+    provider: Provider
+    limiter: Limiter
+    trace: Trace
+    brake: Brake
+    rehearse: Rehearse | None = None
+
+    async def __call__(self, asking: Asking) -> Attempt | None:
+        """Return the answer, or None when the run stops first.
+
+        Raises:
+            Misconfigured: key, permission, quota or model: asking on is pointless.
+            Unreachable: the limiter has tried long enough.
+        """
+        if self.brake.pulled:
+            return None
+        try:
+            prompt = self.step.prompt(asking.unit, asking.previous)
+        except TemplateError as error:
+            return self._attempt(asking, error=_fault(FailureClass.TEMPLATE, str(error)))
+        sent = wire(self.choice.provider, self._request(asking, prompt))
+        if self.rehearse is not None:
+            await self.rehearse(asking, prompt, sent)
+        began = time.perf_counter()
+        try:
+            with self.brake.asking():
+                answer = await self.limiter.call(lambda: self._send(sent))
+        except Stopped:
+            return None
+        except RequestRejected as error:
+            seconds = time.perf_counter() - began
+            self._trace(asking, seconds, error.status, None)
+            fault = _fault(FailureClass.REJECTED, str(error), status=error.status)
+            return self._attempt(asking, seconds=seconds, error=fault)
+        return self._answered(asking, answer)
+
+    async def _send(self, sent: bytes) -> Answer:
+        self.brake.check()  # it may have waited long for its turn
+        return await self.provider.ask(sent, timeout_seconds=self.choice.timeout_seconds)
+
+    def _request(self, asking: Asking, prompt: Prompt) -> Request:
+        step, choice = self.step.step, self.choice
+        return Request(
+            key=asking.unit["unit_id"],
+            model=choice.model,
+            system=prompt.system,
+            turns=prompt.turns,
+            max_tokens=min(choice.max_tokens << asking.doublings, choice.max_output),
+            temperature=step.temperature,
+            reasoning=step.reasoning,
+            seed=step.seed,
+            schema=self.step.schema,
+            schema_name=step.name,
+            timeout_seconds=choice.timeout_seconds,
+        )
+
+    def _answered(self, asking: Asking, answer: Answer) -> Attempt:
+        usage = codec(self.choice.provider).from_wire(parse(answer.raw) or {}).usage
+        self._trace(asking, answer.seconds, answer.status, usage)
+        rate = self.choice.rate
+        return self._attempt(
+            asking,
+            seconds=answer.seconds,
+            usage=asdict(usage) if usage else None,
+            cost_usd=rate.cost(usage) if rate and usage else None,
+            raw=answer.raw,
+        )
+
+    def _trace(self, asking: Asking, seconds: float, status: int, usage: Usage | None) -> None:
+        self.trace(
+            provider=self.choice.provider,
+            model=self.choice.model,
+            unit=asking.unit["unit_id"],
+            attempt=asking.attempt,
+            seconds=seconds,
+            status=str(status),
+            tokens_in=usage.input if usage else None,
+            tokens_out=usage.output if usage else None,
+        )
+
+    def _attempt(
+        self,
+        asking: Asking,
+        *,
+        seconds: float = 0.0,
+        usage: dict[str, int] | None = None,
+        cost_usd: Decimal | None = None,
+        raw: bytes | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> Attempt:
+        return Attempt(
+            unit_id=asking.unit["unit_id"],
+            round=1,
+            attempt=asking.attempt,
+            lane="realtime",
+            provider=self.choice.provider,
+            model=self.choice.model,
+            at=datetime.now(UTC),
+            seconds=round(seconds, 3),
+            usage=usage,
+            cost_usd=cost_usd,
+            raw=raw,
+            error=error,
+        )
+
+
+def _fault(failure: FailureClass, message: str, *, status: int | None = None) -> dict[str, Any]:
+    return {"class": failure.value, "status": status, "message": message}

@@ -1,0 +1,94 @@
+"""Which provider and model answers a step, and at what price."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from pipelines import Launch, Pipeline, Step
+from providers import prices, registry
+from providers.keys import keys_set
+from providers.prices import Rate
+from tasks.errors import NoProvider
+
+__all__ = ["Asked", "Choice", "choose", "settle_choice"]
+
+MAX_TOKENS = 4096
+"""Room for an answer, its reasoning included, when nobody says; a truncated unit gets more."""
+TIMEOUT_SECONDS = 600.0
+
+
+class Asked(NamedTuple):
+    """Who answers a step."""
+
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is asked at a step, within which bounds, at which price."""
+
+    provider: str
+    model: str
+    base_url: str | None
+    """Where, if not at the provider's own address."""
+    rate: Rate | None
+    """None when the price is unknown."""
+    max_tokens: int
+    max_output: int
+    """The most that a truncated unit may be given."""
+    timeout_seconds: float
+    concurrency: int | None
+
+
+def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:
+    """Return who answers: launch over step over pipeline over the provider's default model.
+
+    Raises:
+        NoProvider: nobody says which provider; the message lists the choices.
+        UnknownProvider: there is none of that name.
+    """
+    if launch.local:
+        return Asked("local", launch.model or registry.default_model("local"))
+    provider = launch.provider or step.provider or pipeline.api.provider
+    if provider is None:
+        raise NoProvider(_no_provider(pipeline, step))
+    # A model named for another provider says nothing about this one.
+    if launch.model:
+        model = launch.model
+    elif step.model and provider == (step.provider or pipeline.api.provider):
+        model = step.model
+    elif pipeline.api.model and provider == pipeline.api.provider:
+        model = pipeline.api.model
+    else:
+        model = registry.default_model(provider)
+    return Asked(provider, model)
+
+
+def settle_choice(
+    pipeline: Pipeline, step: Step, asked: Asked, *, base_url: str | None, at: datetime
+) -> Choice:
+    """Return everything that asking at `step` needs; the rate is the one that holds at `at`."""
+    provider, model = asked
+    most = registry.abilities(provider, model).max_output
+    room = step.max_tokens or MAX_TOKENS
+    return Choice(
+        provider=provider,
+        model=model,
+        base_url=base_url or step.base_url or pipeline.api.base_url,
+        rate=prices.rate(provider, model, "realtime", at),
+        max_tokens=min(room, most) if most else room,
+        max_output=most or room * 8,
+        timeout_seconds=step.timeout_seconds or TIMEOUT_SECONDS,
+        concurrency=step.concurrency,
+    )
+
+
+def _no_provider(pipeline: Pipeline, step: Step) -> str:
+    keys = keys_set()
+    known = ", ".join(name for name, vendor in registry.vendors().items() if vendor.key)
+    there = f"keys are set for: {', '.join(keys)}" if keys else "no key is set"
+    return (
+        f"step {step.name!r} of {pipeline.name} names no provider, nor does the pipeline's `api`. "
+        f"Add --provider (one of: {known}; {there}), or --emulate to try it without a key."
+    )

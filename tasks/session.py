@@ -1,0 +1,223 @@
+"""A run held open by this process: its one writer, its frozen pipeline, its desk."""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncGenerator, Generator, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pipelines
+from pipelines import Launch, Pipeline
+from providers.errors import Misconfigured, Unreachable
+from runs import (
+    Attempt,
+    Results,
+    Run,
+    Status,
+    StepSpec,
+    attempts,
+    collect_outputs,
+    read_jsonl,
+    settle,
+    totals,
+)
+from tasks.brake import Brake
+from tasks.choose import Asked
+from tasks.desk import Desk, opened_desk
+from tasks.outcomes import counts
+from tasks.work import Invalid, Open, Outcome, Valid, advance
+
+__all__ = ["End", "Session", "Tally", "find", "opened"]
+
+HINT_SECONDS = 1.0
+
+
+class End(NamedTuple):
+    """How a session ended, in words for Prefect; the run directory says it to everybody else."""
+
+    paused: bool
+    message: str
+
+
+@dataclass
+class Tally:
+    """A chunk-step under way, for those who watch."""
+
+    step: str
+    units: int
+    valid: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Session:
+    """What the tasks of one run share; they find it by the run's directory (`at`)."""
+
+    run: Run
+    pipeline: Pipeline
+    desk: Desk
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """Chunks under way, by name."""
+    paused_for: str | None = None
+
+    @property
+    def run_dir(self) -> Path:
+        return self.run.paths.dir
+
+    @property
+    def brake(self) -> Brake:
+        return self.desk.brake
+
+    @property
+    def chunks_at_once(self) -> int:
+        """Return how many chunks keep the window full while some wait for stragglers."""
+        return max(2, math.ceil(2 * self.desk.window / self.pipeline.chunk_size))
+
+    def open_chunks(self) -> list[str]:
+        """Return the chunks that are not at their end, in order."""
+        return [name for name, chunk in self.run.state.chunks.items() if not chunk.terminal]
+
+    def next_step(self, chunk: str) -> str | None:
+        """Return the step a chunk is due at; None when it is at its end or the run stops."""
+        if self.brake.pulled:
+            return None
+        return self.run.state.chunks[chunk].step
+
+    async def advance(self, step: str, chunk: str) -> dict[str, int]:
+        """Take a chunk through a step and close the round; a stopped one stays open.
+
+        Answers that an earlier process wrote down count as they are.
+        """
+        began = time.monotonic()
+        paths = self.run.paths.chunk(chunk)
+        units = list(read_jsonl(self.run.entry(step, chunk)))
+        past = attempts(paths.results(step))
+        tally = self.tallies[chunk] = Tally(step, len(units))
+        try:
+            async with Results(paths.results(step)) as results:
+                asker = self.desk.asker(step, partial(self.run.trace, step=step, chunk=chunk))
+                outcomes = await advance(
+                    units, self.desk.step(step), asker, _Sink(results, tally), history=past
+                )
+        finally:
+            del self.tallies[chunk]
+        closing = counts(outcomes, seconds=time.monotonic() - began)
+        if not any(isinstance(outcome, Open) for outcome in outcomes):
+            settle(
+                paths,
+                step,
+                valid=(outcome.unit for outcome in outcomes if isinstance(outcome, Valid)),
+                failed=(outcome.record for outcome in outcomes if isinstance(outcome, Invalid)),
+            )
+            self.run.close_round(chunk, step, closing)
+        return {
+            "in": closing.entered,
+            "valid": closing.valid,
+            "failed": sum(closing.failed.values()),
+        }
+
+    def interrupt(self) -> None:
+        """Pause because a person or the system asks for it."""
+        self._pause("interrupted")
+
+    @contextlib.contextmanager
+    def pausing_on_outage(self) -> Generator[None]:
+        """Let an outage pause the run: no unit fails for a provider's sins."""
+        try:
+            yield
+        except (Misconfigured, Unreachable) as error:
+            self._pause(f"provider: {error}")
+        except Exception:
+            self.brake.pull()  # a fault of ours: what is under way may land, nothing new begins
+            raise
+
+    def end(self) -> End:
+        """Write down how the run ends, and say it."""
+        numbers = totals(self.run.state)
+        if self.paused_for is not None:
+            self.run.set_status(Status.PAUSED, reason=self.paused_for)
+            message = f"{self.paused_for}; go on with: octobatch run {self.run_dir.name}"
+            return End(paused=True, message=message)
+        collect_outputs(self.run_dir)
+        self.run.set_status(Status.COMPLETE)
+        return End(paused=False, message=f"{numbers.valid} of {numbers.units} valid")
+
+    def _pause(self, reason: str) -> None:
+        if self.paused_for is None:
+            self.paused_for = reason
+            self.brake.pull()
+
+    async def hint_now_and_then(self) -> None:
+        """Tell those who watch from outside how far the open chunks are; until cancelled."""
+        while True:
+            await asyncio.sleep(HINT_SECONDS)
+            chunks = {
+                name: [t.step, t.units, t.valid, t.failed] for name, t in self.tallies.items()
+            }
+            self.run.hint({"chunks": chunks, "limits": self.desk.limits()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """Answers go to the chunk's history at once, outcomes to the tally."""
+
+    results: Results
+    tally: Tally
+
+    def keep(self, attempt: Attempt) -> None:
+        self.results.keep(attempt)
+
+    def done(self, outcome: Outcome) -> None:
+        self.tally.valid += isinstance(outcome, Valid)
+        self.tally.failed += isinstance(outcome, Invalid)
+
+
+_held: dict[Path, Session] = {}
+
+
+def find(run_dir: Path) -> Session | None:
+    """Return the session that this process holds for a run, if it does."""
+    return _held.get(run_dir)
+
+
+@contextlib.asynccontextmanager
+async def opened(run_dir: Path, *, flow_run: str | None = None) -> AsyncGenerator[Session]:
+    """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
+
+    An exception of ours fails the run, with its message, and goes on to the caller.
+
+    Raises:
+        RunHeld: another process works on it.
+        MissingKey: a provider that it asks cannot be asked from here.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        run = Run.open(run_dir, flow_run=flow_run)
+        stack.callback(run.close)
+        pipeline = pipelines.load_frozen(run_dir)
+        launch = Launch.model_validate(run.state.launch)
+        desk = await stack.enter_async_context(
+            opened_desk(pipeline, launch, _asked(run.state.steps), brake=Brake())
+        )
+        session = Session(run, pipeline, desk)
+        stack.callback(_held.pop, run_dir)
+        _held[run_dir] = session
+        hinting = asyncio.create_task(session.hint_now_and_then())
+        stack.callback(hinting.cancel)
+        run.set_status(Status.RUNNING)
+        try:
+            yield session
+        except Exception as error:
+            run.set_status(Status.FAILED, error=f"{type(error).__name__}: {error}")
+            raise
+
+
+def _asked(steps: Iterable[StepSpec]) -> dict[str, Asked]:
+    return {
+        step.name: Asked(step.provider, step.model)
+        for step in steps
+        if step.provider and step.model
+    }

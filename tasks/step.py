@@ -1,0 +1,130 @@
+"""A step as a Unix filter, without a run and without Prefect: units in, valid ones out.
+
+octobatch items NpcDialog | python -m tasks.step NpcDialog generate > generated.jsonl
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO, NamedTuple
+
+import click
+import orjson
+
+import pipelines
+from pipelines import Launch, Pipeline, Unit
+from providers.errors import ProviderError
+from runs import Attempt
+from tasks.brake import Brake
+from tasks.choose import choose
+from tasks.desk import opened_desk
+from tasks.errors import TaskError
+from tasks.work import Invalid, Outcome, Valid, advance
+
+__all__ = ["main", "through"]
+
+READ_AHEAD = 1000
+"""Units under way at once: the output keeps the order of the input, and memory stays flat."""
+
+
+class Ends(NamedTuple):
+    """Where a filter's lines go."""
+
+    valid: BinaryIO
+    failures: BinaryIO
+
+
+class _Nowhere:
+    """A sink for a filter, which needs only what the engine returns."""
+
+    def keep(self, attempt: Attempt) -> None:
+        pass
+
+    def done(self, outcome: Outcome) -> None:
+        pass
+
+
+def _untraced(**_: object) -> None:
+    """Write no trace: there is no run to keep one in."""
+
+
+async def through(
+    pipeline: Pipeline, step: str, launch: Launch, units: Iterable[Unit], ends: Ends
+) -> int:
+    """Take units through one step, writing each outcome as a line; return how many failed."""
+    asked = {step: choose(pipeline, pipeline.step(step), launch)}
+    rest, failed = iter(units), 0
+    async with opened_desk(pipeline, launch, asked, brake=Brake()) as desk:
+        while some := list(islice(rest, READ_AHEAD)):
+            asker = desk.asker(step, _untraced)
+            for outcome in await advance(some, desk.step(step), asker, _Nowhere()):
+                match outcome:
+                    case Valid(unit=unit):
+                        ends.valid.write(_line(unit))
+                    case Invalid(record=record):
+                        ends.failures.write(_line(record))
+                        failed += 1
+                    case _:
+                        raise AssertionError("nothing stops a filter half-way")
+            ends.valid.flush()
+    return failed
+
+
+def _units(lines: Iterable[bytes]) -> Iterator[Unit]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            unit = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise click.ClickException(f"standard input, line {number}: {error}") from error
+        if not (isinstance(unit, dict) and isinstance(unit.get("unit_id"), str)):
+            raise click.ClickException(
+                f"standard input, line {number}: not a unit, which is an object with a unit_id "
+                "(octobatch items PIPELINE prints them)"
+            )
+        yield unit
+
+
+def _line(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@click.command()
+@click.argument("pipeline")
+@click.argument("step")
+@click.option("--provider", help="Ask this provider.")
+@click.option("--model", help="Ask this model.")
+@click.option("--emulate", is_flag=True, help="Rehearse: a stand-in on this machine answers.")
+@click.option(
+    "--failures", type=click.File("wb"), default="/dev/stderr", help="File for failure records."
+)
+def main(
+    *,
+    pipeline: str,
+    step: str,
+    provider: str | None,
+    model: str | None,
+    emulate: bool,
+    failures: BinaryIO,
+) -> None:
+    """Take units from standard input through STEP of PIPELINE; valid ones go to standard output."""
+    launch = Launch(provider=provider, model=model, emulate=emulate)
+    try:
+        loaded = pipelines.load(pipelines.find(pipeline))
+        ends = Ends(sys.stdout.buffer, failures)
+        failed = asyncio.run(through(loaded, step, launch, _units(sys.stdin.buffer), ends))
+    except (
+        pipelines.PipelineError,
+        pipelines.PipelineNotFound,
+        pipelines.UnknownStep,
+        ProviderError,
+        TaskError,
+    ) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""What every test stands on: its own runs folder, no keys, no network but loopback."""
+
+from pathlib import Path
+
+import pytest
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+
+@pytest.fixture(autouse=True)
+def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runs folder of the test's own, named by the environment as users would."""
+    root = tmp_path / "runs"
+    root.mkdir()
+    monkeypatch.setenv("OCTOBATCH_RUNS_DIR", str(root))
+    monkeypatch.delenv("OCTOBATCH_PIPELINES_DIR", raising=False)
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+    return root

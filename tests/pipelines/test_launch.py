@@ -1,0 +1,22 @@
+"""One model says how a run was asked for."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines import Launch
+
+
+def test_every_option_is_described_and_can_be_left_out():
+    assert all(field.description for field in Launch.model_fields.values())
+    assert Launch().model_dump(exclude_defaults=True) == {}
+
+
+@pytest.mark.parametrize("wrong", [{"max_units": 0}, {"lane": "slow"}, {"modle": "x"}])
+def test_what_is_no_option_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Launch(**wrong)
+
+
+def test_it_goes_through_json_and_back():
+    launch = Launch(pipeline="NpcDialog", max_units=3, emulate=True)
+    assert Launch.model_validate_json(launch.model_dump_json()) == launch

@@ -1,0 +1,79 @@
+"""All counting is here: rounds add up, and everything else is derived from them."""
+
+from decimal import Decimal
+
+from runs import Counts, Run, current_step, step_counts, totals
+
+ONE = Counts(
+    entered=10,
+    valid=6,
+    skipped=1,
+    failed={"validation": 2, "refused": 1},
+    attempts=14,
+    tokens={"input": 100, "output": 20},
+    cost_usd=Decimal("0.01"),
+    seconds=2.0,
+)
+
+
+def test_a_round_in_words():
+    """What goes on, what is lost, what is open, what was asked again."""
+    assert (ONE.passed, ONE.lost, ONE.open, ONE.retries) == (7, 3, 0, 5)
+    assert Counts(entered=3, valid=1).open == 2
+
+
+def test_counts_add():
+    """Class by class, kind by kind."""
+    both = ONE + Counts(entered=1, failed={"refused": 1}, tokens={"cached": 5}, attempts=1)
+    assert both == Counts(
+        entered=11,
+        valid=6,
+        skipped=1,
+        failed={"validation": 2, "refused": 2},
+        attempts=15,
+        tokens={"input": 100, "output": 20, "cached": 5},
+        cost_usd=Decimal("0.01"),
+        seconds=2.0,
+    )
+
+
+def test_an_unknown_cost_makes_the_sum_unknown():
+    """A part is not the whole; nothing was spent on nothing."""
+    assert (ONE + Counts(cost_usd=None)).cost_usd is None
+    assert (Counts(cost_usd=None) + ONE).cost_usd is None
+    assert (ONE + Counts()).cost_usd == Decimal("0.01")
+
+
+def test_counts_come_back_from_disk():
+    """Where `entered` is called `in`."""
+    row = ONE.to_json()
+    assert row["in"] == 10
+    assert Counts.from_json(row) == ONE
+
+
+def test_a_run_in_numbers(make_run, take):
+    """Totals, steps and progress follow from the closed rounds alone."""
+    run = Run.open(make_run(units=6, chunk_size=3))
+    assert totals(run.state).progress == 0.0
+    assert current_step(run.state) == "generate"
+    take(run, "chunk_000", "generate", failing=1)
+    take(run, "chunk_001", "generate", failing=3)
+    numbers = totals(run.state)
+    assert (numbers.units, numbers.valid, numbers.failed, numbers.open) == (6, 0, 4, 2)
+    assert numbers.progress == 1 - 2 / 12  # two units have one of the twelve unit-steps ahead each
+    assert current_step(run.state) == "score"
+    take(run, "chunk_000", "score")
+    run.close()
+    numbers = totals(run.state)
+    assert (numbers.valid, numbers.failed, numbers.open, numbers.progress) == (2, 4, 0, 1.0)
+    assert (numbers.cost_usd, numbers.attempts) == (Decimal("0.0369"), 12)
+    assert step_counts(run.state)["generate"].failed == {"validation": 4}
+    assert step_counts(run.state)["score"].entered == 2
+    assert current_step(run.state) is None
+
+
+def test_a_run_without_units_is_at_its_end(make_run):
+    """Progress is 1, not a division by zero."""
+    run = Run.open(make_run(units=0))
+    run.close()
+    assert totals(run.state).progress == 1.0

@@ -1,0 +1,159 @@
+"""The engine, without files, network or models."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines import Error, Passed
+from runs import Attempt
+from tasks.policy import FailureClass
+from tasks.work import Failed, Invalid, Open, StepAtWork, Valid, advance
+
+UNITS = [{"unit_id": name, "n": n} for n, name in enumerate("abcd")]
+ATTEMPT = Attempt(
+    unit_id="",
+    round=1,
+    attempt=1,
+    lane="realtime",
+    provider="openai",
+    model="m",
+    at=datetime(2026, 1, 1, tzinfo=UTC),
+    seconds=0.1,
+    raw=b"{}",
+)
+
+
+@dataclass
+class Asker:
+    """Answers everything at once, except the units it does not know and what it runs out of."""
+
+    asked: list = field(default_factory=list)
+    most: int = 1000
+
+    async def __call__(self, asking):
+        await asyncio.sleep(0)
+        if len(self.asked) >= self.most:
+            return None
+        self.asked.append(asking)
+        return replace(ATTEMPT, unit_id=asking.unit["unit_id"], attempt=asking.attempt)
+
+
+@dataclass
+class Memory:
+    """A sink to look into."""
+
+    kept: list = field(default_factory=list)
+    outcomes: list = field(default_factory=list)
+
+    def keep(self, attempt):
+        self.kept.append(attempt)
+
+    def done(self, outcome):
+        self.outcomes.append(outcome)
+
+
+def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5):
+    """A step whose judge lets a unit pass at the attempt that `passes_at` names for it."""
+
+    async def judge(unit, attempt):
+        if attempt.attempt >= passes_at.get(unit["unit_id"], 1):
+            return Passed({"tone": "warm", "at": attempt.attempt})
+        return Failed(failure, (Error("$.tone", "enum_tone", "not warm"),), "the reply")
+
+    return StepAtWork("generate", max_retries, judge)
+
+
+async def test_outcomes_are_in_the_order_of_the_units():
+    """However replies arrive, what is written down is in input order."""
+    outcomes = await advance(UNITS, step(passes_at={"b": 3}), Asker(), Memory())
+    assert [outcome.unit["unit_id"] for outcome in outcomes] == list("abcd")
+    assert outcomes[0].unit == {"unit_id": "a", "n": 0, "tone": "warm", "at": 1}
+
+
+async def test_a_unit_asked_again_is_told_what_was_wrong():
+    """A failed answer is asked again with the model's own reply and the errors."""
+    asker = Asker()
+    await advance(UNITS[:1], step(passes_at={"a": 2}), asker, Memory())
+    first, second = asker.asked
+    assert first.previous is None
+    assert second.attempt == 2
+    assert second.previous.reply == "the reply"
+    assert second.previous.errors[0].rule == "enum_tone"
+
+
+async def test_a_truncated_unit_is_asked_afresh_with_more_room():
+    """What was cut off cannot be mended by talking about it."""
+    asker = Asker()
+    cut = step(passes_at={"a": 3}, failure=FailureClass.TRUNCATED)
+    await advance(UNITS[:1], cut, asker, Memory())
+    assert [asking.doublings for asking in asker.asked] == [0, 1, 2]
+    assert all(asking.previous is None for asking in asker.asked)
+
+
+async def test_a_unit_that_never_passes_has_a_record_that_tells_all():
+    """A failure is a record with stage, errors, reply and input, never a silence."""
+    [outcome] = await advance(UNITS[:1], step(passes_at={"a": 99}, max_retries=2), Asker(), Memory())
+    assert isinstance(outcome, Invalid)
+    assert outcome.record == {
+        "unit_id": "a",
+        "step": "generate",
+        "failure_stage": "validation",
+        "errors": [{"path": "$.tone", "rule": "enum_tone", "message": "not warm"}],
+        "attempt": 3,
+        "raw_response": "the reply",
+        "input": {"unit_id": "a", "n": 0},
+    }
+
+
+async def test_what_is_known_is_judged_again_not_asked_again():
+    """Going on with a run asks only what is missing, at the attempt that is due."""
+    history = {"a": [replace(ATTEMPT, unit_id="a")], "b": [replace(ATTEMPT, unit_id="b")]}
+    asker, memory = Asker(), Memory()
+    await advance(UNITS[:3], step(passes_at={"b": 2}), asker, memory, history=history)
+    assert sorted((a.unit["unit_id"], a.attempt) for a in asker.asked) == [("b", 2), ("c", 1)]
+    assert len(memory.kept) == 2
+
+
+async def test_a_unit_without_an_answer_stays_open():
+    """An asker that has nothing to say now (a stop, a batch) leaves the unit where it is."""
+    outcomes = await advance(UNITS, step(passes_at={}), Asker(most=2), Memory())
+    assert [type(outcome) for outcome in outcomes] == [Valid, Valid, Open, Open]
+
+
+async def test_an_outage_loses_no_answer_that_is_under_way():
+    """The first exception is raised only after all other units came to rest."""
+    memory = Memory()
+
+    async def asker(asking):
+        if asking.unit["unit_id"] == "a":
+            raise ConnectionError("gone")
+        await asyncio.sleep(0.01)
+        return replace(ATTEMPT, unit_id=asking.unit["unit_id"])
+
+    with pytest.raises(ConnectionError):
+        await advance(UNITS, step(passes_at={}), asker, memory)
+    assert [attempt.unit_id for attempt in memory.kept] == list("bcd")
+
+
+@given(
+    passes_at=st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9)),
+    answers=st.integers(0, 40),
+    max_retries=st.integers(0, 5),
+)
+async def test_every_unit_has_one_outcome_wherever_it_is_cut_short(passes_at, answers, max_retries):
+    """Conservation: in = valid + failed + open, by ids; and going on ends as if never cut."""
+    at_work = step(passes_at=passes_at, max_retries=max_retries)
+    memory = Memory()
+    cut = await advance(UNITS, at_work, Asker(most=answers), memory)
+    assert len(cut) == len(UNITS) == len(memory.outcomes)
+    history = {}
+    for attempt in memory.kept:
+        history.setdefault(attempt.unit_id, []).append(attempt)
+    went_on = await advance(UNITS, at_work, Asker(), Memory(), history=history)
+    undisturbed = await advance(UNITS, at_work, Asker(), Memory())
+    assert went_on == undisturbed
+    assert not any(isinstance(outcome, Open) for outcome in went_on)
