@@ -4,12 +4,11 @@ import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
-from prefect.flows import FlowStateHook
 from prefect.states import Cancelled, Completed
 from pydantic import Field
 
@@ -22,6 +21,9 @@ from pipelines import Launch
 from tasks.create import create_run
 from tasks.prefect_tasks import step_task
 from tasks.session import Session, opened
+
+if TYPE_CHECKING:
+    from prefect.flows import FlowStateHook
 
 __all__ = ["PipelineFlow", "flow_of"]
 

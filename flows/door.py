@@ -78,9 +78,7 @@ def _means_a_run(target: str) -> bool:
 def _starting(target: str, told: Mapping[str, Any], *, yes: bool) -> tuple[Pipeline, Launch]:
     pipeline = pipelines.load(pipelines.find(target))
     launch = Launch(pipeline=pipeline.name, **told)
-    make_ready(
-        (choose(pipeline, step, launch) for step in pipeline.steps), free=launch.free
-    )
+    make_ready((choose(pipeline, step, launch) for step in pipeline.steps), free=launch.free)
     if not (yes or launch.free):
         _agree(pipeline, launch)
     return pipeline, launch

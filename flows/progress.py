@@ -5,53 +5,24 @@ import contextlib
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
-from runs import step_counts
+from runs import Run, step_counts
 from tasks import session
-from tasks.session import Session
 
-__all__ = ["StepProgress", "beside", "progress_of"]
+__all__ = ["beside"]
 
-REDRAW_SECONDS = 0.2
+LOOK_SECONDS = 0.2
 LINE_SECONDS = 5.0
-
-
-class StepProgress(NamedTuple):
-    """One step of a run under way, over all chunks."""
-
-    entered: int
-    """Units that came this far; those still to come are not known to."""
-    valid: int
-    failed: int
-
-    @property
-    def done(self) -> int:
-        return self.valid + self.failed
-
-
-def progress_of(held: Session) -> dict[str, StepProgress]:
-    """Return how far each step is: closed rounds, and what the open ones have so far."""
-    steps = {
-        name: [counts.entered, counts.passed, counts.lost]
-        for name, counts in step_counts(held.run.state).items()
-    }
-    for tally in held.tallies.values():
-        row = steps[tally.step]
-        row[0] += tally.units
-        row[1] += tally.valid
-        row[2] += tally.failed
-    return {name: StepProgress(*row) for name, row in steps.items()}
 
 
 async def beside(work: Coroutine[Any, Any, Any], run_dir: Path, *, quiet: bool) -> Any:
@@ -71,11 +42,11 @@ async def _nothing() -> None: ...
 async def _show(run_dir: Path) -> None:
     console = Console(stderr=True)
     while (held := session.find(run_dir)) is None:  # noqa: ASYNC110 - a screen looks, nobody tells it
-        await asyncio.sleep(REDRAW_SECONDS)
-    await (_bars(held, console) if console.is_terminal else _lines(held, console))
+        await asyncio.sleep(LOOK_SECONDS)
+    await (_bars(held.run, console) if console.is_terminal else _lines(held.run, console))
 
 
-async def _bars(held: Session, console: Console) -> None:
+async def _bars(run: Run, console: Console) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -83,27 +54,27 @@ async def _bars(held: Session, console: Console) -> None:
         TextColumn("[yellow]{task.fields[failed]}"),
         TimeElapsedColumn(),
     )
-    units = held.run.state.units
     with Progress(*columns, console=console, transient=True) as bars:
-        rows: dict[str, TaskID] = {
-            step.name: bars.add_task(step.name, total=units, failed="")
-            for step in held.pipeline.steps
+        rows = {
+            step.name: bars.add_task(step.name, total=run.state.units, failed="")
+            for step in run.state.steps
         }
         while True:
-            lost = 0
-            for name, step in progress_of(held).items():
-                failed = f"{step.failed} failed" if step.failed else ""
-                bars.update(rows[name], completed=step.done, total=units - lost, failed=failed)
-                lost += step.failed
-            await asyncio.sleep(REDRAW_SECONDS)
+            due = run.state.units
+            for name, counts in step_counts(run.state).items():
+                failed = f"{counts.lost:,} failed" if counts.lost else ""
+                done = counts.passed + counts.lost
+                bars.update(rows[name], completed=done, total=due, failed=failed)
+                due -= counts.lost
+            await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _lines(held: Session, console: Console) -> None:
-    said, began = None, time.monotonic()
+async def _lines(run: Run, console: Console) -> None:
+    said, began = "", time.monotonic()
     while True:
-        steps = progress_of(held)
+        steps = step_counts(run.state).items()
         line = ", ".join(
-            f"{name} {step.done:,} ({step.failed:,} failed)" for name, step in steps.items()
+            f"{name} {counts.passed:,} ok, {counts.lost:,} failed" for name, counts in steps
         )
         if line != said:
             console.print(

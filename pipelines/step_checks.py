@@ -12,6 +12,7 @@ from pipelines.folder import CONFIG, inside
 from pipelines.model import Pipeline, Scope, Step
 from pipelines.nearest import did_you_mean
 from pipelines.rehearsal import FOLDER as REHEARSAL
+from pipelines.rehearsal import rehearses
 from pipelines.schemas import Schema, SchemaFault, parse_schema
 from pipelines.strict_yaml import Document, Keys
 from pipelines.templates import environment, free_names, mentions
@@ -71,9 +72,8 @@ class StepCheck:
                 yield Problem(path, line, _unknown(variable, known))
 
     def _rehearsal(self) -> Iterator[Problem]:
-        name = f"{self.step.name}.jinja2"
-        if (self.pipeline.folder / REHEARSAL / name).is_file():
-            yield from self._template(REHEARSAL, name)
+        if rehearses(self.pipeline, self.step):
+            yield from self._template(REHEARSAL, f"{self.step.name}.jinja2")
 
     def _template(self, folder: str, name: str) -> Generator[Problem, None, Mapping[str, int]]:
         """Return the names that the template must be given, each with its line."""

@@ -13,8 +13,6 @@ ProviderError
 All of them survive pickling with their fields. None of them ever holds a key.
 """
 
-
-
 __all__ = [
     "BadAddress",
     "Misconfigured",

@@ -92,6 +92,7 @@ def _spawned(weights: Path, log: int) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603  our own interpreter and module
         [sys.executable, "-m", "providers.local", str(weights)],
         cwd=CHECKOUT,
+        env={name: value for name, value in os.environ.items() if "API_KEY" not in name},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -1,7 +1,7 @@
 """What a run is on disk: journal, manifest and files; one writer, any number of readers."""
 
 from runs.attempts import Attempt, attempts
-from runs.counts import Counts, Totals, current_step, step_counts, totals
+from runs.counts import Counts, Totals, current_step, open_rounds, step_counts, totals
 from runs.create import create
 from runs.errors import (
     AmbiguousRun,
@@ -76,6 +76,7 @@ __all__ = [
     "finish_chunk",
     "is_run",
     "list_runs",
+    "open_rounds",
     "read",
     "read_jsonl",
     "resolve",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runs.state import Chunk, RunState
 
-__all__ = ["Counts", "Totals", "current_step", "step_counts", "totals"]
+__all__ = ["Counts", "Totals", "current_step", "open_rounds", "step_counts", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,13 @@ class Totals:
 def totals(state: "RunState") -> Totals:
     """Return the run in numbers."""
     work = _sum(step_counts(state).values())
-    chunks = state.chunks.values()
+    chunks, under_way = state.chunks.values(), open_rounds(state)
     due = state.units * len(state.steps)
-    ahead = sum(_ahead(chunk, len(state.steps)) for chunk in chunks if not chunk.terminal)
+    ahead = sum(
+        _ahead(chunk, len(state.steps), under_way.get(chunk.name))
+        for chunk in chunks
+        if not chunk.terminal
+    )
     return Totals(
         units=state.units,
         valid=sum(chunk.alive for chunk in chunks if chunk.terminal),
@@ -116,12 +120,26 @@ def totals(state: "RunState") -> Totals:
 
 
 def step_counts(state: "RunState") -> dict[str, Counts]:
-    """Return the counts of every step, over all chunks that have passed it."""
-    closed: dict[str, list[Counts]] = {step.name: [] for step in state.steps}
+    """Return the counts of every step: of its closed rounds, and what is known of the open ones."""
+    rounds: dict[str, list[Counts]] = {step.name: [] for step in state.steps}
     for chunk in state.chunks.values():
         for step, counts in chunk.counts.items():
-            closed[step].append(counts)
-    return {step: _sum(rows) for step, rows in closed.items()}
+            rounds[step].append(counts)
+    for chunk, counts in open_rounds(state).items():
+        step = state.chunks[chunk].step
+        assert step is not None, "an open round is at a step"
+        rounds[step].append(counts)
+    return {step: _sum(rows) for step, rows in rounds.items()}
+
+
+def open_rounds(state: "RunState") -> dict[str, Counts]:
+    """Return the last hint of every chunk that is still at the step it was then, by name."""
+    hinted: Mapping[str, Any] = (state.progress or {}).get("rounds", {})
+    return {
+        name: Counts.from_json(row)
+        for name, row in hinted.items()
+        if (chunk := state.chunks.get(name)) and chunk.step == row["step"]
+    }
 
 
 def current_step(state: "RunState") -> str | None:
@@ -130,8 +148,10 @@ def current_step(state: "RunState") -> str | None:
     return next((step.name for step in state.steps if step.name in at), None)
 
 
-def _ahead(chunk: "Chunk", steps: int) -> int:
-    return chunk.alive * (steps - len(chunk.counts))
+def _ahead(chunk: "Chunk", steps: int, under_way: Counts | None) -> int:
+    left = steps - len(chunk.counts)
+    done = under_way.passed + under_way.lost * left if under_way else 0
+    return chunk.alive * left - done
 
 
 def _sum(rows: Iterable[Counts]) -> Counts:

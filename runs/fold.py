@@ -63,9 +63,10 @@ def round_closed(chunk: str, step: str, counts: Counts) -> Event:
     return {"event": "round_closed", "chunk": chunk, "step": step, **counts.to_json()}
 
 
-def hint(progress: Mapping[str, Any]) -> Event:
+def hint(rounds: Mapping[str, tuple[str, Counts]], limits: Mapping[str, Any]) -> Event:
     """Return the event of live progress, which nothing is built on."""
-    return {"event": "hint", "progress": progress}
+    told = {chunk: {"step": step, **counts.to_json()} for chunk, (step, counts) in rounds.items()}
+    return {"event": "hint", "progress": {"rounds": told, "limits": limits}}
 
 
 def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:

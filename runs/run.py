@@ -129,13 +129,25 @@ class Run:
         until = waiting and waiting.until.isoformat(timespec="seconds")
         self.log("status", status=status.value, reason=reason, error=error, until=until)
 
-    def hint(self, progress: Mapping[str, Any]) -> None:
-        """Tell readers how far the open chunks are; at most once a second, the rest is dropped."""
+    def hint(
+        self,
+        rounds: Mapping[str, tuple[str, Counts]],
+        limits: Mapping[str, Any] | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Tell readers how far the open rounds are; at most once a second, the rest is dropped.
+
+        Args:
+            rounds: by chunk, the step it is at and what is known of it so far.
+            limits: what providers are waited for, for people.
+            force: say it even so soon after the last one: there will be no other.
+        """
         with self._one_at_a_time:
-            if self._monotonic() < self._next_hint:
+            if self._monotonic() < self._next_hint and not force:
                 return
             self._next_hint = self._monotonic() + HINT_SECONDS
-            self._append(fold.hint(progress), synced=False)
+            self._append(fold.hint(rounds, limits or {}), synced=False)
 
     def snapshot(self, *, force: bool = False) -> None:
         """Write MANIFEST.json and its summary, unless that was done a moment ago."""

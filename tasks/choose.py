@@ -75,13 +75,22 @@ def settle_choice(
     return Choice(
         provider=provider,
         model=model,
-        base_url=base_url or step.base_url or pipeline.api.base_url,
+        base_url=base_url or _base_url(pipeline, step, provider),
         rate=prices.rate(provider, model, "realtime", at),
         max_tokens=min(room, most) if most else room,
         max_output=most or room * 8,
         timeout_seconds=step.timeout_seconds or TIMEOUT_SECONDS,
         concurrency=step.concurrency,
     )
+
+
+def _base_url(pipeline: Pipeline, step: Step, provider: str) -> str | None:
+    """Return the address that the pipeline gives for this provider; another's would get its key."""
+    if provider == step.provider and step.base_url:
+        return step.base_url
+    if provider == pipeline.api.provider:
+        return step.base_url or pipeline.api.base_url
+    return None
 
 
 def _no_provider(pipeline: Pipeline, step: Step) -> str:

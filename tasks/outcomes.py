@@ -10,12 +10,12 @@ from tasks.work import Invalid, Outcome, Valid
 __all__ = ["counts"]
 
 
-def counts(outcomes: Iterable[Outcome], *, seconds: float) -> Counts:
-    """Return the counts that close a round: every unit and every attempt is in them once."""
+def counts(outcomes: Iterable[Outcome], *, entered: int, seconds: float = 0.0) -> Counts:
+    """Return what is known of a round: each outcome and its attempts once; the rest is open."""
     settled = list(outcomes)
     attempts = [attempt for outcome in settled for attempt in outcome.attempts]
     return Counts(
-        entered=len(settled),
+        entered=entered,
         valid=sum(isinstance(outcome, Valid) for outcome in settled),
         skipped=0,
         failed=dict(Counter(o.failure.value for o in settled if isinstance(o, Invalid))),

@@ -15,6 +15,7 @@ from pipelines import Launch, Pipeline
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
+    Counts,
     Results,
     Run,
     Status,
@@ -49,13 +50,16 @@ class Tally:
 
     step: str
     units: int
-    valid: int = 0
-    failed: int = 0
+    outcomes: list[Outcome] = field(default_factory=list["Outcome"])
+
+    def counts(self) -> Counts:
+        """Return what is known of it so far."""
+        return counts(self.outcomes, entered=self.units)
 
 
 @dataclass
 class Session:
-    """What the tasks of one run share; they find it by the run's directory (`at`)."""
+    """What the tasks of one run share; they find it by the run's directory (`find`)."""
 
     run: Run
     pipeline: Pipeline
@@ -104,8 +108,10 @@ class Session:
                     units, self.desk.step(step), asker, _Sink(results, tally), history=past
                 )
         finally:
+            if self.brake.pulled:
+                self.hint(force=True)  # what a round cost that stays open is not forgotten
             del self.tallies[chunk]
-        closing = counts(outcomes, seconds=time.monotonic() - began)
+        closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
         if not any(isinstance(outcome, Open) for outcome in outcomes):
             settle(
                 paths,
@@ -152,13 +158,15 @@ class Session:
             self.brake.pull()
 
     async def hint_now_and_then(self) -> None:
-        """Tell those who watch from outside how far the open chunks are; until cancelled."""
+        """Keep those who watch from outside informed, until cancelled."""
         while True:
             await asyncio.sleep(HINT_SECONDS)
-            chunks = {
-                name: [t.step, t.units, t.valid, t.failed] for name, t in self.tallies.items()
-            }
-            self.run.hint({"chunks": chunks, "limits": self.desk.limits()})
+            self.hint()
+
+    def hint(self, *, force: bool = False) -> None:
+        """Tell those who watch from outside how far the open rounds are."""
+        rounds = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
+        self.run.hint(rounds, self.desk.limits(), force=force)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +180,7 @@ class _Sink:
         self.results.keep(attempt)
 
     def done(self, outcome: Outcome) -> None:
-        self.tally.valid += isinstance(outcome, Valid)
-        self.tally.failed += isinstance(outcome, Invalid)
+        self.tally.outcomes.append(outcome)
 
 
 _held: dict[Path, Session] = {}

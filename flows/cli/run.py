@@ -45,7 +45,7 @@ def command(
     debug: bool,
     **told: Any,
 ) -> int:
-    """Run TARGET: a pipeline (name, folder), or a run to go on with (name, prefix, path, `last`)."""
+    """Run TARGET: a pipeline (name, folder) or a run to go on with (name, prefix, path, `last`)."""
     from flows import door
 
     return door.run(

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from providers.emulator.jsons import loads
 from providers.emulator.model import Asked, Said, Stop
 from providers.emulator.vendors import BadRequest
 
 __all__ = ["error", "headers", "key", "read", "written"]
+
+T = TypeVar("T")
 
 FINISH_REASONS = {
     Stop.DONE: "stop",
@@ -51,53 +53,69 @@ def read(body: bytes) -> Asked:
         raise BadRequest("you must provide a model parameter", param="model")
     if asked.get("stream") or asked.get("n", 1) != 1:
         raise BadRequest("The emulator answers once, and all at once.", param="stream")
-    prompt = "\n".join(_contents(asked.get("messages")))
-    kind, schema = _format(asked.get("response_format") or {}, prompt)
+    prompt = "\n".join(_contents(asked))
+    wanted = _setting(asked, "response_format", dict) or {"type": "text"}
     return Asked(
         model=asked["model"],
         prompt=prompt,
-        schema=schema,
-        json=kind == "json_object",
+        schema=_schema(wanted, prompt),
+        json=wanted["type"] == "json_object",
         max_tokens=_count(asked, "max_completion_tokens") or _count(asked, "max_tokens"),
-        reasoning=asked.get("reasoning_effort"),
+        reasoning=_setting(asked, "reasoning_effort", str),
     )
 
 
-def _contents(messages: Any) -> Iterator[str]:
-    if not isinstance(messages, list) or not messages:
-        raise BadRequest("'messages' must be a list of at least one message", param="messages")
+def _setting(values: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    value = values.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise BadRequest(f"Invalid type for {name!r}: expected {kind.__name__}", param=name)
+
+
+def _count(values: Mapping[str, Any], name: str) -> int | None:
+    value = _setting(values, name, int)
+    if value is not None and value < 1:
+        raise BadRequest(f"Invalid value for {name!r}: expected at least 1", param=name)
+    return value
+
+
+def _contents(asked: Mapping[str, Any]) -> Iterator[str]:
+    messages = _setting(asked, "messages", list)
+    if not messages:
+        raise BadRequest("at least one message is required", param="messages")
     for index, message in enumerate(messages):
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            content = "\n".join(str(part.get("text", "")) for part in content)
-        if not isinstance(content, str) or not isinstance(message.get("role"), str):
+        match message:
+            case {"role": str(), "content": str(text)}:
+                yield text
+            case {"role": str(), "content": [*parts]}:
+                yield "\n".join(part["text"] for part in parts if _is_text(part))
+            case _:
+                raise BadRequest("role and content are required", param=f"messages[{index}]")
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("text"), str)
+
+
+def _schema(wanted: Mapping[str, Any], prompt: str) -> Mapping[str, Any] | None:
+    """Return the schema that the reply should satisfy, in the words of `response_format`."""
+    match wanted:
+        case {"type": "text"}:
+            return None
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            return schema
+        case {"type": "json_schema"}:
+            raise BadRequest("a schema is required", param="response_format.json_schema.schema")
+        case {"type": "json_object"} if "json" in prompt.lower():
+            return _told_schema(prompt)
+        case {"type": "json_object"}:
             raise BadRequest(
-                "a message needs a role and a content of text", param=f"messages[{index}]"
+                "'messages' must contain the word 'json' in some form, to use 'response_format' "
+                "of type 'json_object'.",
+                param="messages",
             )
-        yield content
-
-
-def _format(wanted: Mapping[str, Any], prompt: str) -> tuple[str, Mapping[str, Any] | None]:
-    """Return the kind of reply wanted and its schema."""
-    kind = wanted.get("type", "text")
-    match kind:
-        case "text":
-            return kind, None
-        case "json_schema":
-            schema = wanted.get("json_schema", {}).get("schema")
-            if not isinstance(schema, dict):
-                raise BadRequest("a schema is required", param="response_format.json_schema.schema")
-            return kind, schema
-        case "json_object":
-            if "json" not in prompt.lower():
-                raise BadRequest(
-                    "'messages' must contain the word 'json' in some form, to use "
-                    "'response_format' of type 'json_object'.",
-                    param="messages",
-                )
-            return kind, _told_schema(prompt)
         case _:
-            raise BadRequest(f"Invalid value: {kind!r}", param="response_format.type")
+            raise BadRequest("Invalid value", param="response_format.type")
 
 
 @lru_cache(maxsize=256)
@@ -113,13 +131,6 @@ def _told_schema(prompt: str) -> dict[str, Any] | None:
             return value
         start = prompt.find("{", start + 1)
     return None
-
-
-def _count(asked: Mapping[str, Any], name: str) -> int | None:
-    value = asked.get(name)
-    if value is None or (isinstance(value, int) and value > 0):
-        return value
-    raise BadRequest(f"Invalid value for {name!r}: expected a positive integer", param=name)
 
 
 def written(asked: Asked, said: Said, *, ident: str, at: int) -> dict[str, Any]:

@@ -73,6 +73,8 @@ async def _serve(engine: Engine, listener: socket.socket, idle_seconds: float) -
             lifespan="off",
             ws="none",
             log_config=None,
+            log_level="warning",
+            proxy_headers=False,
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEPALIVE_SECONDS,

@@ -8,6 +8,7 @@ __all__ = ["DeadEnd", "Schema", "types", "without_references"]
 Schema = Mapping[str, Any]
 
 MOST_TURNS = 50
+LEADING_ON = ("$ref", "allOf", "anyOf", "oneOf")
 TIGHTER: Mapping[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("minimum", "exclusiveMinimum"), max),
     **dict.fromkeys(("minLength", "minItems", "minProperties"), max),
@@ -37,6 +38,8 @@ def without_references(schema: Any, root: Any, choose: Callable[[Sequence[Any]],
             raise DeadEnd
         if not isinstance(schema, Mapping):
             return {}
+        if schema.keys().isdisjoint(LEADING_ON):
+            return schema
         rest = dict(schema)
         if "$ref" in rest:
             schema = _both(rest, _target(rest.pop("$ref"), root))
@@ -44,10 +47,9 @@ def without_references(schema: Any, root: Any, choose: Callable[[Sequence[Any]],
             for part in parts:
                 rest = _both(rest, part)
             schema = rest
-        elif branches := rest.pop("anyOf", None) or rest.pop("oneOf", None):
-            schema = _both(rest, choose(branches))
         else:
-            return rest
+            branches = rest.pop("anyOf", None) or rest.pop("oneOf")
+            schema = _both(rest, choose(branches))
     raise DeadEnd
 
 

@@ -1,5 +1,6 @@
 """One call through the engine: what is said, what is charged, what a fault leaves of it."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
 from providers.emulator import openai
@@ -15,6 +18,7 @@ from providers.emulator.home import Home
 from providers.emulator.jsons import loads
 from providers.emulator.ledger import entries
 from providers.emulator.script import Script
+from providers.emulator.vendors import BadRequest
 
 CHAT = "POST /openai/v1/chat/completions"
 NOW = datetime(2026, 11, 22, 18, 0, 0, 123456, tzinfo=UTC)
@@ -24,6 +28,12 @@ SCHEMA = {
     "required": ["label", "n"],
     "additionalProperties": False,
 }
+
+NAMES = """
+content json_schema max_tokens messages n reasoning_effort response_format role schema stream text
+type
+"""
+FIELDS = st.sampled_from(NAMES.split())
 
 
 def asked(text="Label this ticket.", **settings) -> bytes:
@@ -202,6 +212,20 @@ async def test_request_that_the_vendor_would_refuse_is_refused(emulated, body, p
     assert (status, said["error"]["param"]) == (400, param)
     assert said["error"]["type"] == "invalid_request_error"
     assert emulated.charged() == []
+
+
+MESSES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["text", "json_object"]),
+    lambda parts: st.lists(parts, max_size=2) | st.dictionaries(FIELDS, parts, max_size=4),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(FIELDS, MESSES))
+def test_request_in_any_shape_is_read_or_refused(fields):
+    body = {"model": "m", "messages": [{"role": "user", "content": "json"}], **fields}
+    with contextlib.suppress(BadRequest):
+        openai.read(orjson.dumps(body))
 
 
 async def test_scripted_status_has_the_vendors_form(emulated):

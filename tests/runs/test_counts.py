@@ -72,6 +72,22 @@ def test_a_run_in_numbers(make_run, take):
     assert current_step(run.state) is None
 
 
+def test_an_open_round_counts_as_far_as_it_is_hinted(make_run, take):
+    """What was asked and paid in a round that is not closed is part of the numbers."""
+    run = Run.open(make_run(units=6, chunk_size=3))
+    so_far = Counts(
+        entered=3, valid=1, failed={"validation": 1}, attempts=4, cost_usd=Decimal("0.02")
+    )
+    run.hint({"chunk_000": ("generate", so_far)}, force=True)
+    numbers = totals(run.state)
+    assert (numbers.attempts, numbers.cost_usd, numbers.failed) == (4, Decimal("0.02"), 1)
+    assert numbers.progress == 3 / 12  # one unit-step is done, two are not needed any more
+    assert step_counts(run.state)["generate"].open == 1
+    take(run, "chunk_000", "generate", failing=1)
+    assert step_counts(run.state)["generate"].open == 0  # closed now: the hint is history
+    run.close()
+
+
 def test_a_run_without_units_is_at_its_end(make_run):
     """Progress is 1, not a division by zero."""
     run = Run.open(make_run(units=0))

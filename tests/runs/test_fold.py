@@ -82,7 +82,10 @@ def stories(draw):
             case "status":
                 _draw_status(draw, story)
             case "hint":
-                story.tell(events.hint({"chunks": {"chunk_000": [1, draw(st.integers())]}}))
+                rounds = {
+                    "chunk_000": ("generate", Counts(entered=1, attempts=draw(st.integers(0))))
+                }
+                story.tell(events.hint(rounds, {}))
             case _:
                 _draw_round(draw, story)
     return story
@@ -192,7 +195,7 @@ def test_an_epoch_must_be_opened():
     story = Story(4)
     story.epoch = 1
     with pytest.raises(IllegalMove, match="epoch 1 has not been opened"):
-        story.tell(events.hint({}))
+        story.tell(events.hint({}, {}))
 
 
 def test_statuses_move_only_as_the_contract_says():

@@ -19,6 +19,7 @@ from runs import (
     Unaccounted,
     Waiting,
     files,
+    open_rounds,
     read,
     settle,
     snapshot_of,
@@ -120,12 +121,22 @@ def test_a_status_carries_its_reason_and_drops_the_last_one(run, clock):
 def test_hints_come_at_most_once_a_second_and_are_not_synced(run, clock, monkeypatch):
     """They cost nothing, and nothing is built on them."""
     monkeypatch.setattr(files.os, "fdatasync", lambda _: pytest.fail("synced"))
-    run.hint({"n": 1})
-    run.hint({"n": 2})
-    assert read(run.paths.dir).state.progress == {"n": 1}
+
+    def hinted():
+        return open_rounds(read(run.paths.dir).state)["chunk_000"].valid
+
+    def hint(valid, *, force=False):
+        rounds = {"chunk_000": ("generate", Counts(entered=3, valid=valid))}
+        run.hint(rounds, force=force)
+
+    hint(0)
+    hint(1)
+    assert hinted() == 0
     clock.forward(seconds=1)
-    run.hint({"n": 3})
-    assert read(run.paths.dir).state.progress == {"n": 3}
+    hint(2)
+    assert hinted() == 2
+    hint(3, force=True)
+    assert hinted() == 3
     monkeypatch.undo()
 
 

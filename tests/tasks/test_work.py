@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ ATTEMPT = Attempt(
 class Asker:
     """Answers everything at once, except the units it does not know and what it runs out of."""
 
-    asked: list = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
     most: int = 1000
 
     async def __call__(self, asking):
@@ -46,8 +47,8 @@ class Asker:
 class Memory:
     """A sink to look into."""
 
-    kept: list = field(default_factory=list)
-    outcomes: list = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
+    outcomes: list[Any] = field(default_factory=list)
 
     def keep(self, attempt):
         self.kept.append(attempt)
@@ -70,8 +71,9 @@ def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5):
 async def test_outcomes_are_in_the_order_of_the_units():
     """However replies arrive, what is written down is in input order."""
     outcomes = await advance(UNITS, step(passes_at={"b": 3}), Asker(), Memory())
-    assert [outcome.unit["unit_id"] for outcome in outcomes] == list("abcd")
-    assert outcomes[0].unit == {"unit_id": "a", "n": 0, "tone": "warm", "at": 1}
+    units = [outcome.unit for outcome in outcomes if isinstance(outcome, Valid)]
+    assert [unit["unit_id"] for unit in units] == list("abcd")
+    assert units[0] == {"unit_id": "a", "n": 0, "tone": "warm", "at": 1}
 
 
 async def test_a_unit_asked_again_is_told_what_was_wrong():
@@ -96,7 +98,9 @@ async def test_a_truncated_unit_is_asked_afresh_with_more_room():
 
 async def test_a_unit_that_never_passes_has_a_record_that_tells_all():
     """A failure is a record with stage, errors, reply and input, never a silence."""
-    [outcome] = await advance(UNITS[:1], step(passes_at={"a": 99}, max_retries=2), Asker(), Memory())
+    [outcome] = await advance(
+        UNITS[:1], step(passes_at={"a": 99}, max_retries=2), Asker(), Memory()
+    )
     assert isinstance(outcome, Invalid)
     assert outcome.record == {
         "unit_id": "a",
