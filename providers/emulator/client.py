@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -78,14 +79,15 @@ def status(root: Path) -> dict[str, Any] | None:
 def stop(root: Path) -> bool:
     """Stop the root's emulator, keeping what it remembers; False if it did not run."""
     home = Home.under(root)
+    pid = home.holder()
+    if pid is None:
+        return False
     for kind in (signal.SIGTERM, signal.SIGKILL):
-        pid = home.holder()
-        if pid is None:
-            return kind is not signal.SIGTERM
-        os.kill(pid, kind)
+        with suppress(ProcessLookupError):
+            os.kill(pid, kind)
         if _comes_true(lambda: home.holder() is None, within=STOP_SECONDS):
-            return True
-    return False
+            break
+    return True
 
 
 def reset(root: Path) -> None:

@@ -60,7 +60,8 @@ def llama(tmp_path, monkeypatch) -> Iterator[Path]:
 
 
 def servers(parent: int | None = None) -> list[psutil.Process]:
-    return psutil.Process(parent).children()
+    children = [child for child in psutil.Process(parent).children() if not is_gone(child)]
+    return [child for child in children if "providers.local" in child.cmdline()]
 
 
 def is_gone(process: psutil.Process) -> bool:

@@ -1,0 +1,68 @@
+"""A process that has imported everything and started nothing; its forks work on runs, and are killed.
+
+Each line on standard input is an order, {"run_dir": …, "kill_after": seconds or null}; each answer is
+a line with the seconds it took and how the fork ended.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+import aiohttp  # noqa: F401 - warmth
+import httpx2  # noqa: F401
+import jsonschema_rs  # noqa: F401
+import openai  # noqa: F401
+import pydantic_monty  # noqa: F401
+
+from tasks.session import opened
+
+
+async def work(run_dir: Path) -> None:
+    """Take every chunk of a run through its steps, with a snapshot after each, as the flow does."""
+    async with opened(run_dir) as session:
+
+        async def chain(chunk: str) -> None:
+            while (step := session.next_step(chunk)) is not None:
+                await session.advance(step, chunk)
+                session.run.snapshot(force=True)
+
+        await asyncio.gather(*map(chain, session.open_chunks()))
+        session.end()
+
+
+def fork(run_dir: Path, kill_after: float | None) -> dict[str, object]:
+    """Let a fork work on a run, and kill it when its time is up."""
+    began = time.monotonic()
+    done, at_the_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with contextlib.suppress(BaseException):
+            asyncio.run(work(run_dir))
+            code = 0
+        os._exit(code)
+    os.close(at_the_end)  # the pipe ends with the fork
+    if kill_after is not None and not select.select([done], [], [], kill_after)[0]:
+        os.kill(child, signal.SIGKILL)
+    os.close(done)
+    _, status = os.waitpid(child, 0)
+    return {"seconds": time.monotonic() - began, "code": os.waitstatus_to_exitcode(status)}
+
+
+def main() -> None:
+    """Do what standard input says."""
+    gc.freeze()
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(json.dumps(fork(Path(order["run_dir"]), order["kill_after"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()
