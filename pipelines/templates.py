@@ -65,6 +65,9 @@ def render(template: Template, context: Mapping[str, Any]) -> str:
     parts: list[str] = []
     size = 0
     try:
+        # Of Jinja's chain of globals a plain dict is made once, not at every rendering.
+        if not isinstance(template.globals, dict):
+            template.globals = dict(template.globals)
         for part in template.generate(context):
             parts.append(part)
             size += len(part)

@@ -1,6 +1,7 @@
 """From a provider's name to its codec, its bytes and its live connection."""
 
 import json
+from functools import cache
 from importlib import import_module
 from typing import cast
 
@@ -15,6 +16,7 @@ from providers.protocol import Adapter, Provider
 __all__ = ["codec", "connect", "wire"]
 
 
+@cache
 def codec(provider: str) -> Adapter:
     """Return the module that speaks the provider's wire format. No SDK is imported."""
     return cast("Adapter", import_module(f"providers.{registry.vendor(provider).adapter}"))

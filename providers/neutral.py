@@ -44,6 +44,16 @@ class Usage:
     """All tokens that were made: reasoning is part of it."""
     reasoning: int
 
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name, as they are kept with a reply."""
+        return {
+            "input": self.input,
+            "cached": self.cached,
+            "cache_write": self.cache_write,
+            "output": self.output,
+            "reasoning": self.reasoning,
+        }
+
 
 class Stop(StrEnum):
     """Why the reply ended."""

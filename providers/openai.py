@@ -20,6 +20,7 @@ from providers.openai_wire import from_wire, to_wire
 from providers.protocol import Answer, Limits
 
 if TYPE_CHECKING:
+    from httpx2 import URL, Headers
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
     from providers.keys import Key
@@ -46,6 +47,7 @@ UNPAID = frozenset({"billing_hard_limit_reached", "billing_not_active", "insuffi
 
 def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> "OpenAI":
     """Return a live provider. The environment has no say in where it goes and with which key."""
+    import httpx2
     import openai
 
     transport = openai.DefaultAioHttpClient(
@@ -56,7 +58,8 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> "OpenAI"
     )
     client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
     _forget_environment(client)
-    return OpenAI(transport, _headers(client), base_url, name, limits)
+    url = f"{base_url.rstrip('/')}/chat/completions"
+    return OpenAI(transport, httpx2.URL(url), _headers(client), name, limits)
 
 
 def _pool_limits() -> Any:
@@ -76,32 +79,35 @@ def _forget_environment(client: "AsyncOpenAI") -> None:
     client._custom_headers = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def _headers(client: "AsyncOpenAI") -> dict[str, str]:
+def _headers(client: "AsyncOpenAI") -> "Headers":
     """Return what the SDK would send with every request; what it would leave out is no string."""
+    import httpx2
+
     told = {**client.default_headers, **client.auth_headers, "Content-Type": "application/json"}
-    return {name: value for name, value in told.items() if isinstance(value, str)}
+    return httpx2.Headers({name: value for name, value in told.items() if isinstance(value, str)})
 
 
 class OpenAI:
     """A connection pool with a key. It belongs to the event loop it is first used in.
 
-    It uses the SDK's transport and headers, not its request layer: that builds and copies models
-    for each call, which costs as much again as all of HTTP.
+    It uses the SDK's transport and headers, but no request layer: to build models and merge the
+    same URL, headers and cookies for each call costs as much again as all of HTTP.
     """
 
     def __init__(
         self,
         transport: "DefaultAioHttpClient",
-        headers: Mapping[str, str],
-        base_url: str,
+        url: "URL",
+        headers: "Headers",
         name: str,
         limits: Limits,
     ) -> None:
         self.name = name
         self.limits = limits
         self._transport = transport
+        self._url = url
         self._headers = headers
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._timeout = {"timeout": transport.timeout.as_dict()}
 
     async def ask(self, wire: bytes, *, timeout_seconds: float = 600.0) -> Answer:
         """Send one chat completion once; see `Provider.ask`.
@@ -113,12 +119,13 @@ class OpenAI:
         import httpx2
 
         started = perf_counter()
+        request = httpx2.Request(
+            "POST", self._url, headers=self._headers, content=wire, extensions=self._timeout
+        )
         try:
             # A completion sends nothing before it is done: this is the deadline for reading too.
             async with asyncio.timeout(timeout_seconds):
-                response = await self._transport.post(
-                    self._url, content=wire, headers=self._headers
-                )
+                response = await self._transport.send(request)
         except TimeoutError as error:
             raise UnknownOutcome(f"{self.name}: no answer within {timeout_seconds:g} s") from error
         except (httpx2.RequestError, aiohttp.ClientError) as error:
@@ -129,7 +136,7 @@ class OpenAI:
         body = parse(raw)
         if not body or not body.get("choices"):
             raise UnknownOutcome(f"{self.name}: status {status} without a completion in it")
-        return Answer(raw, status, response.headers, perf_counter() - started)
+        return Answer(raw, body, status, response.headers, perf_counter() - started)
 
     def _broken(self, error: Exception) -> ProviderError:
         """Say what a connection that failed means; the SDK calls most of them timeouts."""

@@ -25,6 +25,8 @@ class Answer:
 
     raw: bytes
     """The body, untouched."""
+    body: Mapping[str, Any]
+    """The JSON object that it holds."""
     status: int
     headers: Mapping[str, str]
     """Looked up whatever their case."""

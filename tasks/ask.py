@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from pipelines import PreparedStep, Prompt, TemplateError
-from providers.answers import parse
 from providers.connect import codec, wire
 from providers.errors import RequestRejected
 from providers.limit import Limiter
@@ -105,13 +104,13 @@ class LiveAsker:
         )
 
     def _answered(self, asking: Asking, answer: Answer) -> Attempt:
-        usage = codec(self.choice.provider).from_wire(parse(answer.raw) or {}).usage
+        usage = codec(self.choice.provider).from_wire(answer.body).usage
         self._trace(asking, answer.seconds, answer.status, usage)
         rate = self.choice.rate
         return self._attempt(
             asking,
             seconds=answer.seconds,
-            usage=asdict(usage) if usage else None,
+            usage=usage.as_dict() if usage else None,
             cost_usd=rate.cost(usage) if rate and usage else None,
             raw=answer.raw,
         )

@@ -86,11 +86,9 @@ def settle_choice(
 
 def _base_url(pipeline: Pipeline, step: Step, provider: str) -> str | None:
     """Return the address that the pipeline gives for this provider; another's would get its key."""
-    if provider == step.provider and step.base_url:
+    if step.base_url and provider == (step.provider or pipeline.api.provider):
         return step.base_url
-    if provider == pipeline.api.provider:
-        return step.base_url or pipeline.api.base_url
-    return None
+    return pipeline.api.base_url if provider == pipeline.api.provider else None
 
 
 def _no_provider(pipeline: Pipeline, step: Step) -> str:

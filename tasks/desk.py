@@ -136,11 +136,12 @@ class _Lines:
             )
             self._stack.push_async_callback(provider.close)
             self._providers[address] = provider
-        most = choice.concurrency or provider.limits.most
-        limiter = self._limiters.setdefault(
-            (*address, choice.model), Limiter(provider.limits.start, most)
-        )
-        return provider, limiter
+        line = (*address, choice.model)
+        if line not in self._limiters:
+            # Who chose a concurrency knows their limits: slow start is for those who did not.
+            start, most = choice.concurrency or provider.limits.start, provider.limits.most
+            self._limiters[line] = Limiter(start, choice.concurrency or most)
+        return provider, self._limiters[line]
 
 
 def _rehearse(pipeline: Pipeline, prepared: PreparedStep, url: str | None) -> Rehearse | None:

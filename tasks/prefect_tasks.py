@@ -13,6 +13,9 @@ from tasks import session
 
 __all__ = ["step_task"]
 
+RETRY_DELAYS_SECONDS = [30.0, 120.0, 600.0]
+"""After the limiter's own patience (15 minutes) is spent: an outage, not a hiccup."""
+
 
 async def _is_unreachable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     """Only an outage is worth a retry: everything else was already settled unit by unit."""
@@ -21,8 +24,7 @@ async def _is_unreachable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> 
 
 @task(
     task_run_name="{step}/{chunk}",
-    retries=3,
-    retry_delay_seconds=[30, 120, 600],
+    retries=len(RETRY_DELAYS_SECONDS),
     retry_condition_fn=_is_unreachable,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -40,5 +42,10 @@ def step_task(
 ) -> Task[[str, str, str], Any]:
     """Return the task of one step, which takes a run directory, the step's name and a chunk."""
     return _advance.with_options(
-        name=step, description=description, on_running=hooks, on_completion=hooks, on_failure=hooks
+        name=step,
+        description=description,
+        retry_delay_seconds=RETRY_DELAYS_SECONDS,
+        on_running=hooks,
+        on_completion=hooks,
+        on_failure=hooks,
     )

@@ -65,7 +65,7 @@ class Session:
     pipeline: Pipeline
     desk: Desk
     tallies: dict[str, Tally] = field(default_factory=dict)
-    """Chunks under way, by name."""
+    """Chunks under way, by name; one that waits for its retry is not among them."""
     paused_for: str | None = None
 
     @property
@@ -107,24 +107,28 @@ class Session:
                 outcomes = await advance(
                     units, self.desk.step(step), asker, _Sink(results, tally), history=past
                 )
+            closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
+            if not any(isinstance(outcome, Open) for outcome in outcomes):
+                # A disk takes its time to sync, and other chunks have answers coming in.
+                await asyncio.to_thread(self._close_round, chunk, step, outcomes, closing)
         finally:
             if self.brake.pulled:
                 self.hint(force=True)  # what a round cost that stays open is not forgotten
             del self.tallies[chunk]
-        closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
-        if not any(isinstance(outcome, Open) for outcome in outcomes):
-            settle(
-                paths,
-                step,
-                valid=(outcome.unit for outcome in outcomes if isinstance(outcome, Valid)),
-                failed=(outcome.record for outcome in outcomes if isinstance(outcome, Invalid)),
-            )
-            self.run.close_round(chunk, step, closing)
         return {
             "in": closing.entered,
             "valid": closing.valid,
             "failed": sum(closing.failed.values()),
         }
+
+    def _close_round(self, chunk: str, step: str, outcomes: list[Outcome], closing: Counts) -> None:
+        settle(
+            self.run.paths.chunk(chunk),
+            step,
+            valid=(outcome.unit for outcome in outcomes if isinstance(outcome, Valid)),
+            failed=(outcome.record for outcome in outcomes if isinstance(outcome, Invalid)),
+        )
+        self.run.close_round(chunk, step, closing)
 
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from providers.emulator.app import build
@@ -41,7 +42,7 @@ def run(root: Path, *, idle_seconds: float) -> bool:
         try:
             with _listening(home.last_port()) as listener:
                 home.remember_port(listener.getsockname()[1])
-                asyncio.run(_serve(engine, listener, idle_seconds))
+                uvloop.run(_serve(engine, listener, idle_seconds))
         finally:
             engine.close()
     return True

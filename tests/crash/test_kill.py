@@ -1,4 +1,4 @@
-"""kill -9 at random moments: a run that goes on ends with the same bytes, and pays almost nothing twice."""
+"""kill -9 at random moments: a run that goes on ends with the same bytes, and pays little twice."""
 
 import random
 import shutil
@@ -18,12 +18,12 @@ class Undisturbed:
     derived: dict[str, bytes]
     attempts: int
     repeated: int
-    """Requests that are the same twice by themselves: a unit that answers the same nonsense twice."""
+    """Requests that come twice by themselves: from a unit that answers the same nonsense twice."""
     seconds: float
 
 
 def derived(run_dir: Path) -> dict[str, bytes]:
-    """Return the derived files of a run: those that are functions of input, answers and pipeline."""
+    """Return the derived files of a run: functions of input, answers and pipeline."""
     patterns = ("chunk_*/*_validated.jsonl", "chunk_*/*_failures.jsonl", "outputs/*.jsonl")
     found = [path for pattern in patterns for path in run_dir.glob(pattern)]
     return {str(path.relative_to(run_dir)): path.read_bytes() for path in sorted(found)}

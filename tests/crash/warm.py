@@ -1,12 +1,13 @@
-"""A process that has imported everything and started nothing; its forks work on runs, and are killed.
+"""A process that has imported everything and started nothing: its forks are killed at work.
 
-Each line on standard input is an order, {"run_dir": …, "kill_after": seconds or null}; each answer is
-a line with the seconds it took and how the fork ended.
+Each line on standard input is an order, {"run_dir": …, "kill_after": seconds or null}; each answer
+is a line with the seconds it took and how the fork ended.
 """
 
 import asyncio
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -15,13 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-import aiohttp  # noqa: F401 - warmth
-import httpx2  # noqa: F401
-import jsonschema_rs  # noqa: F401
-import openai  # noqa: F401
-import pydantic_monty  # noqa: F401
-
 from tasks.session import opened
+
+WARMTH = ("aiohttp", "httpx2", "jsonschema_rs", "openai", "providers.openai", "pydantic_monty")
 
 
 async def work(run_dir: Path) -> None:
@@ -58,10 +55,14 @@ def fork(run_dir: Path, kill_after: float | None) -> dict[str, object]:
 
 def main() -> None:
     """Do what standard input says."""
+    for module in WARMTH:
+        importlib.import_module(module)
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
-        print(json.dumps(fork(Path(order["run_dir"]), order["kill_after"])), flush=True)
+        answer = fork(Path(order["run_dir"]), order["kill_after"])
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
