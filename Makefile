@@ -51,7 +51,7 @@ lock: .venv/ready ## renew both lock files from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra local --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --upgrade -c requirements.lock -o requirements-local.lock
 
 bench: .venv/ready ## the measured comparisons of benchmarks/README.md
-	@$(BIN)/python benchmarks/realtime.py
+	@$(BIN)/python benchmarks/realtime.py --memory
 
 clean-up: .venv/ready ## stop the emulator and the Prefect server that we started
 	@$(BIN)/octobatch emulator stop
