@@ -1,0 +1,155 @@
+"""A run taken through its steps without Prefect: hostile replies, failing providers, conservation."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+import pipelines
+import runs
+from pipelines import Launch
+from providers.emulator import client
+from tasks.create import create_run
+from tasks.session import opened
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"word": {"type": "string"}, "count": {"type": "integer"}},
+    "required": ["word", "count"],
+}
+CONFIG = """\
+name: Echo
+items_source: items.jsonl
+units: {strategy: direct}
+chunk_size: 4
+max_retries: 1
+api: {provider: openai, model: gpt-6-luna}
+pipeline:
+  - {name: echo, template: echo.jinja2, output_schema: echo.json}
+"""
+GOOD = '{"word": "ok", "count": 1}'
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """An emulator under a runs folder of its own."""
+    root = tmp_path_factory.mktemp("session")
+    yield root, client.start(root)
+    client.stop(root)
+
+
+@pytest.fixture
+def run_of(emulator, tmp_path, monkeypatch):
+    """Make and run a pipeline whose units are answered with the texts they name."""
+    root, url = emulator
+    client.reset(root)
+    monkeypatch.setenv("OCTOBATCH_RUNS_DIR", str(root))
+
+    def run(replies: dict[str, str]) -> runs.RunView:
+        folder = tmp_path / "Echo"
+        for name, content in (
+            ("config.yaml", CONFIG),
+            ("templates/echo.jinja2", "Say it: {{ unit_id }}"),
+            ("schemas/echo.json", json.dumps(SCHEMA)),
+            ("rehearsal/echo.jinja2", "{{ reply }}"),
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+        rows = [json.dumps({"id": name, "reply": reply}) for name, reply in replies.items()]
+        (folder / "items.jsonl").write_text("\n".join(rows))
+        run_dir = root / f"run-{len(list(root.iterdir()))}"
+        create_run(pipelines.load(folder), Launch(pipeline="Echo", emulate=True), run_dir)
+        asyncio.run(_through(run_dir))
+        return runs.read(run_dir)
+
+    return run
+
+
+async def _through(run_dir: Path) -> None:
+    async with opened(run_dir) as session:
+
+        async def chain(chunk: str) -> None:
+            while (step := session.next_step(chunk)) is not None:
+                with session.pausing_on_outage():
+                    await session.advance(step, chunk)
+
+        await asyncio.gather(*map(chain, session.open_chunks()))
+        session.end()
+
+
+def _rows(path: Path) -> dict[str, dict[str, object]]:
+    return {row["unit_id"]: row for row in runs.read_jsonl(path)}
+
+
+HOSTILE = {
+    "identity": '{"unit_id": "stolen", "_metadata": {"a": 1}, "word": "ok", "count": 1}',
+    "markup": '{"word": "[bold red]x[/] [@click=app.quit]y[/]", "count": 1}',
+    "control": '{"word": "a\\u001b]52;c;aGk=\\u0007b\\u0000c\\u202e", "count": 1}',
+    "surrogate": '{"word": "half \\ud83d of it", "count": 1}',
+    "nan": '{"word": "ok", "count": NaN}',
+    "huge_number": '{"word": "ok", "count": 123456789012345678901234567890}',
+    "megabyte": '{"word": "' + "x" * 1_000_000 + '", "count": 1}',
+    "deep": '{"word": ' + "[" * 10_000 + "]" * 10_000 + ', "count": 1}',
+    "prose": "I would rather not, to be honest.",
+    "list": "[1, 2, 3]",
+    "empty": "",
+    "template": '{"word": "{{ 7 * 7 }} {% raw %}", "count": 1}',
+    "wrapped": '```json\n{"word": "ok", "count": "1"}\n```',
+}
+FAILS = {"nan", "huge_number", "megabyte", "deep", "prose", "list", "empty"}
+
+
+def test_hostile_replies_harm_nobody_but_themselves(run_of):
+    """Each becomes a failure record or a clean value; every other unit passes."""
+    view = run_of({"first": GOOD, **HOSTILE, "last": GOOD})
+    valid, failed = _rows(view.paths.results), _rows(view.paths.failures)
+    assert set(failed) == FAILS
+    assert set(valid) == {"first", "last", *HOSTILE} - FAILS
+    assert valid["identity"]["unit_id"] == "identity"
+    assert "_metadata" not in valid["identity"]
+    assert valid["markup"]["word"] == "[bold red]x[/] [@click=app.quit]y[/]"
+    assert "\x1b" not in str(valid["control"]["word"])
+    assert valid["template"]["word"] == "{{ 7 * 7 }} {% raw %}"
+    assert valid["wrapped"]["count"] == 1
+    for record in failed.values():
+        assert record["errors"]
+        assert record["failure_stage"] in {"schema_validation", "truncated"}
+        orjson.dumps(record)
+
+
+def test_every_unit_is_accounted_for_by_ids(run_of):
+    """In = valid + failed, at the end of each chunk as of the run."""
+    view = run_of({f"u{n}": GOOD if n % 3 else "no" for n in range(11)})
+    numbers = runs.totals(view.state)
+    assert (numbers.units, numbers.valid, numbers.failed, numbers.open) == (11, 7, 4, 0)
+    for chunk in view.state.chunks:
+        paths = view.paths.chunk(chunk)
+        entered = [row["unit_id"] for row in runs.read_jsonl(paths.input)]
+        left = [row["unit_id"] for row in runs.read_jsonl(paths.validated("echo"))]
+        left += [row["unit_id"] for row in runs.read_jsonl(paths.failures("echo"))]
+        assert sorted(entered) == sorted(left)
+
+
+def test_a_chunk_without_a_valid_unit_ends_there(run_of):
+    """FAILED, never an empty next step; the run is complete all the same."""
+    view = run_of({f"u{n}": "no" for n in range(4)} | {"good": GOOD})
+    assert view.state.status is runs.Status.COMPLETE
+    assert view.state.chunks["chunk_000"].stage is runs.Stage.FAILED
+    assert view.state.chunks["chunk_001"].stage is runs.Stage.VALIDATED
+
+
+def test_a_refused_key_pauses_the_run_and_fails_no_unit(run_of, emulator):
+    """Whatever came before is kept; going on finishes."""
+    root, url = emulator
+    client.script(url, [{"match": "chat/completions", "do": "status", "status": 401, "nth": [3]}])
+    view = run_of({f"u{n}": GOOD for n in range(6)})
+    assert view.state.status is runs.Status.PAUSED
+    assert "key" in (view.state.paused_reason or "")
+    assert runs.totals(view.state).failed == 0
+    asyncio.run(_through(view.paths.dir))
+    numbers = runs.totals(runs.read(view.paths.dir).state)
+    assert (numbers.valid, numbers.failed) == (6, 0)
+    assert client.ledger(url).repeated == 0
