@@ -1,4 +1,4 @@
-"""A run taken through its steps without Prefect: hostile replies, failing providers, conservation."""
+"""A run taken through its steps without Prefect: hostile replies, a refused key, conservation."""
 
 import asyncio
 import json
@@ -34,17 +34,17 @@ GOOD = '{"word": "ok", "count": 1}'
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """An emulator under a runs folder of its own."""
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A runs folder with an emulator of its own."""
     root = tmp_path_factory.mktemp("session")
-    yield root, client.start(root)
+    client.start(root)
+    yield root
     client.stop(root)
 
 
 @pytest.fixture
-def run_of(emulator, tmp_path, monkeypatch):
+def run_of(root, tmp_path, monkeypatch):
     """Make and run a pipeline whose units are answered with the texts they name."""
-    root, url = emulator
     client.reset(root)
     monkeypatch.setenv("OCTOBATCH_RUNS_DIR", str(root))
 
@@ -141,9 +141,9 @@ def test_a_chunk_without_a_valid_unit_ends_there(run_of):
     assert view.state.chunks["chunk_001"].stage is runs.Stage.VALIDATED
 
 
-def test_a_refused_key_pauses_the_run_and_fails_no_unit(run_of, emulator):
+def test_a_refused_key_pauses_the_run_and_fails_no_unit(run_of, root):
     """Whatever came before is kept; going on finishes."""
-    root, url = emulator
+    url = client.start(root)
     client.script(url, [{"match": "chat/completions", "do": "status", "status": 401, "nth": [3]}])
     view = run_of({f"u{n}": GOOD for n in range(6)})
     assert view.state.status is runs.Status.PAUSED
