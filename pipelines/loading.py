@@ -55,9 +55,13 @@ def _load(folder: Path, *, frozen: bool) -> Pipeline:
     if pipeline is not None:
         problems += problems_of(pipeline, document, frozen=frozen)
     if pipeline is None or problems:
-        raise PipelineError(sorted(set(problems), key=lambda each: (each.path, each.line or 0)))
+        raise PipelineError(sorted(set(problems), key=_place))
     steps = tuple(_settled(step, pipeline.api) for step in pipeline.steps)
     return pipeline.model_copy(update={"steps": steps})
+
+
+def _place(problem: Problem) -> tuple[Path, int, str]:
+    return problem.path, problem.line or 0, problem.message
 
 
 def _settled(step: Step, api: Api) -> Step:

@@ -61,7 +61,8 @@ def _direct(pipeline: Pipeline) -> Iterator[_Made]:
     for item in items(pipeline.folder / pipeline.items_source, pipeline.items_key):
         if not isinstance(item.value, dict):
             raise _wrong(pipeline, item, "an item must be a mapping of fields")
-        yield _Made({**item.value, "unit_id": _id(pipeline, item)}, (item,))
+        unit_id = {"unit_id": _id(pipeline, item)}
+        yield _Made({**unit_id, **item.value, **unit_id}, (item,))  # it stands first, and wins
 
 
 def _cross_product(pipeline: Pipeline) -> Iterator[_Made]:
