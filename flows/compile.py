@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from prefect.flows import FlowStateHook
 
 __all__ = ["PipelineFlow", "flow_of"]
+
+ENDING_SECONDS = 1.0
+"""What a task run may take to say that it is at its end."""
 
 PipelineFlow: TypeAlias = Flow[..., Coroutine[Any, Any, State[Any]]]
 
@@ -62,8 +65,8 @@ def _signature() -> inspect.Signature:
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=Annotated[field.annotation, Field(description=field.description)],
+                default=Field(default=field.default, description=field.description),
+                annotation=field.annotation,
             )
             for name, field in Launch.model_fields.items()
             if name != "pipeline"
@@ -127,7 +130,21 @@ async def _chain(
     async with window:
         while (step := session.next_step(chunk)) is not None:
             with session.pausing_on_outage():
-                await tasks[step](str(session.run_dir), step, chunk)
+                await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
+
+
+async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, Any]) -> None:
+    """Await a task run; once the run stops, do not sit out the ten minutes to its next retry."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(session.brake.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        while not (await asyncio.wait({task}, timeout=ENDING_SECONDS))[0]:
+            if stopped.done() and chunk not in session.tallies:  # it asks nothing: it waits
+                task.cancel()
+    finally:
+        stopped.cancel()
+    if not task.cancelled():
+        task.result()
 
 
 def _end(session: Session) -> State[Any]:

@@ -1,7 +1,7 @@
 """The door `run`: from what a person typed to a run that has come to its end."""
 
 import asyncio
-import os
+import difflib
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 import pipelines
 import runs
-from flows import progress, server, summary
+from flows import pipes, progress, reporting, server, summary
 from flows.errors import BadRequest
 from pipelines import Launch, Pipeline
 from runs import RunView, Status
-from tasks.choose import choose
 from tasks.create import create_run
 from tasks.ready import make_ready
 
 __all__ = ["Show", "run"]
 
 ASK_ABOVE_REQUESTS = 100
+PROVIDER_GONE = 4
+"""As for every service that outlasts our patience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,18 @@ class Show:
     def say(self, line: str) -> None:
         """Say something that is not data."""
         if not self.quiet:
-            click.echo(line, err=True)
+            pipes.say(line)
 
 
-def run(target: str, told: Mapping[str, Any], *, init_only: bool, yes: bool, show: Show) -> int:
+def run(
+    target: str,
+    told: Mapping[str, Any],
+    *,
+    show: Show,
+    init_only: bool = False,
+    resume: bool = False,
+    yes: bool = False,
+) -> int:
     """Start a run of a pipeline, or go on with a run; return the exit code.
 
     Raises:
@@ -53,35 +64,59 @@ def run(target: str, told: Mapping[str, Any], *, init_only: bool, yes: bool, sho
             view = _going_on(target, told, init_only=init_only)
             if view.state.status is Status.COMPLETE:
                 return _said(view, show)
-            reporting, run_dir = pool.submit(server.ensure), view.paths.dir
+            serving, run_dir = pool.submit(server.ensure), view.paths.dir
         else:
+            if resume:
+                raise BadRequest(
+                    f"{target} is a pipeline, and --resume goes on with a run: name the run "
+                    "(octobatch ps lists them), or say `last`."
+                )
             pipeline, launch = _starting(target, told, yes=yes)
-            # Writing the units to disk overlaps with the start of the server.
-            reporting = None if init_only else pool.submit(server.ensure)
             run_dir = runs.claim(launch.name, pipeline.name, datetime.now(UTC))
+            # Writing the units to disk overlaps with the start of the server.
+            serving = None if init_only else pool.submit(server.ensure)
             create_run(pipeline, launch, run_dir)
             show.say(f"Made {run_dir}: {runs.read(run_dir).state.units} units.")
-        if reporting is None:
+        if serving is None:
             show.say(f"Go on with: octobatch run {run_dir.name}")
             return 0
-        chosen = reporting.result()
+        chosen = serving.result()
     return _through(run_dir, chosen, show)
 
 
 def _means_a_run(target: str) -> bool:
     """A run directory is a loadable pipeline too, so runs are looked for first."""
-    if "/" in target:
-        return runs.is_run(Path(target).expanduser())
-    return target not in pipelines.available() and not Path(target).is_dir()
+    if target in pipelines.available():
+        return False
+    folder = Path(target).expanduser()
+    return runs.is_run(folder) or not ("/" in target or folder.is_dir())
 
 
 def _starting(target: str, told: Mapping[str, Any], *, yes: bool) -> tuple[Pipeline, Launch]:
     pipeline = pipelines.load(pipelines.find(target))
-    launch = Launch(pipeline=pipeline.name, **told)
-    make_ready((choose(pipeline, step, launch) for step in pipeline.steps), free=launch.free)
+    launch = _launch(pipeline.name, told)
+    make_ready(pipeline, launch)
     if not (yes or launch.free):
         _agree(pipeline, launch)
     return pipeline, launch
+
+
+def _launch(pipeline: str, told: Mapping[str, Any]) -> Launch:
+    if told.get("name") in pipelines.available():
+        raise BadRequest(f"--name {told['name']} is a pipeline's name: call the run otherwise.")
+    try:
+        return Launch(pipeline=pipeline, **told)
+    except ValidationError as error:
+        raise BadRequest("; ".join(_said_of(fault) for fault in error.errors())) from error
+
+
+def _said_of(fault: ErrorDetails) -> str:
+    if fault["loc"] == ("name",):
+        return (
+            f"{fault['input']!r} cannot be the name of a run: use up to 64 letters, digits, '.', '_' "
+            "and '-', beginning with a letter or digit."
+        )
+    return f"{fault['msg'].removeprefix('Value error, ')}."
 
 
 def _agree(pipeline: Pipeline, launch: Launch) -> None:
@@ -96,13 +131,11 @@ def _agree(pipeline: Pipeline, launch: Launch) -> None:
 
 
 def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunView:
+    folder = Path(target).expanduser()
     try:
-        view = runs.read(runs.resolve(target))
+        view = runs.read(runs.resolve(str(folder.resolve()) if runs.is_run(folder) else target))
     except runs.RunNotFound as error:
-        raise BadRequest(
-            f"{target!r} is neither a pipeline ({', '.join(pipelines.available())}) "
-            f"nor a run. {error}"
-        ) from error
+        raise BadRequest(_neither(target, error)) from error
     given = [f"--{name.replace('_', '-')}" for name, value in told.items() if value]
     if init_only or given:
         raise BadRequest(
@@ -114,21 +147,46 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
     return view
 
 
-def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
-    if not show.debug:  # people read our lines, the Prefect UI has its own
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows import catalog  # imports Prefect: a second, while the server starts
+def _neither(target: str, error: runs.RunNotFound) -> str:
+    if target == "last":
+        return str(error)
+    known = pipelines.available()
+    near = difflib.get_close_matches(target, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"pipelines are: {', '.join(known)}."
+    return f"{target!r} is neither a pipeline ({hint}) nor a run. {error}"
 
-    server.wait_until_healthy(chosen.url)
+
+def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
+    chosen = server.ready(chosen)
+    if not show.debug:
+        reporting.quiet()
+    from flows import catalog  # imports Prefect, which reads its server from the environment
+
     show.say(f"Prefect UI: {chosen.url.removesuffix('/api')}")
     if chosen.ours:
         show.say(f"  (started by octobatch; for workers: export PREFECT_API_URL={chosen.url})")
     flow = catalog.flow(runs.read(run_dir).state.spec.pipeline)
-    work = flow(run=_named(run_dir), return_state=True)
-    state = asyncio.run(progress.beside(work, run_dir, quiet=show.quiet))
+    work = reporting.reported(flow(run=_named(run_dir), return_state=True), run_dir, chosen.url)
+    with asyncio.Runner() as runner:
+        state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
+        if state is None:
+            reporting.leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():
         asyncio.run(state.aresult(raise_on_failure=True))
     return _said(runs.read(run_dir), show)
+
+
+def _unheard(run_dir: Path, gone: server.Server, show: Show) -> int:
+    """Say how a run stands whose server has gone; what is on disk is right whatever it knows."""
+    view = runs.read(run_dir)
+    pipes.say(
+        f"The Prefect server at {gone.url} does not answer any more: its UI does not know how this "
+        f"run went on. The run itself is whole, in {run_dir}."
+    )
+    if view.state.status in {Status.PENDING, Status.RUNNING}:
+        pipes.say(f"Go on with: octobatch run {_named(run_dir)}")
+        return PROVIDER_GONE
+    return _said(view, show)
 
 
 def _named(run_dir: Path) -> str:

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from flows.console import screen
 from runs import Run, step_counts
 from tasks import session
 
@@ -40,7 +41,7 @@ async def _nothing() -> None: ...
 
 
 async def _show(run_dir: Path) -> None:
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     while (held := session.find(run_dir)) is None:  # noqa: ASYNC110 - a screen looks, nobody tells it
         await asyncio.sleep(LOOK_SECONDS)
     await (_bars(held.run, console) if console.is_terminal else _lines(held.run, console))

@@ -1,5 +1,6 @@
 """The Prefect server that runs report to: the user's own, else one on loopback, started once."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +17,13 @@ import psutil
 
 from flows.errors import ServerError
 
-__all__ = ["Server", "ensure", "running", "stop", "wait_until_healthy"]
+__all__ = ["Server", "answers", "ensure", "ready", "running", "stop", "wait_until_healthy"]
 
 FIRST_PORT = 4200
 LAST_PORT = 4299
 HEALTHY_WITHIN_SECONDS = 120.0
+LOOK_SECONDS = 0.2
+STARTS = 3
 
 
 class Server(NamedTuple):
@@ -33,11 +37,45 @@ def ensure() -> Server:
     """Return the server to use, starting ours in the background if the user has none.
 
     The environment then names it, so that Prefect, once imported, and every child process use it.
-    It may still be starting: see `wait_until_healthy`.
+    It may still be starting: see `ready`.
     """
     server = _configured() or running() or _start()
     os.environ["PREFECT_API_URL"] = server.url
     return server
+
+
+def ready(chosen: Server) -> Server:
+    """Return the server to use once it answers.
+
+    Ours takes ten seconds to start. If another program takes its port meanwhile, it ends, and the
+    port answers all the same: so ours is seen to listen itself, else started anew on another port.
+
+    Raises:
+        ServerError: there is none to be had.
+    """
+    for _ in range(STARTS):
+        if not chosen.ours or _listens(chosen):
+            wait_until_healthy(chosen.url)
+            return chosen
+        chosen = _start()
+        os.environ["PREFECT_API_URL"] = chosen.url
+    raise ServerError(f"The Prefect server ended {STARTS} times while it started.")
+
+
+def _listens(ours: Server) -> bool:
+    """Wait until our own process listens; False when it ended before."""
+    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    while running() == ours and time.monotonic() < deadline:
+        try:
+            sockets = psutil.Process(int(_pid_file().read_text())).net_connections("tcp")
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            continue
+        except psutil.AccessDenied:
+            return True
+        if any(one.status == psutil.CONN_LISTEN for one in sockets):
+            return True
+        time.sleep(LOOK_SECONDS)
+    return False
 
 
 def running() -> Server | None:
@@ -71,17 +109,24 @@ def wait_until_healthy(url: str, *, within_seconds: float = HEALTHY_WITHIN_SECON
         ServerError: it does not answer within `within_seconds`.
     """
     deadline = time.monotonic() + within_seconds
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - the URL is http(s) by configuration
-                return
-        except (urllib.error.URLError, OSError) as error:
-            if time.monotonic() > deadline:
-                raise ServerError(
-                    f"The Prefect server at {url} does not answer ({error}). Is it running? "
-                    "Without PREFECT_API_URL, octobatch starts one itself."
-                ) from error
-            time.sleep(0.2)
+    while not answers(url):
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"The Prefect server at {url} does not answer. Is it running? "
+                "Without PREFECT_API_URL, octobatch starts one itself."
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def answers(url: str) -> bool:
+    """Say whether a server is there. One that asks who we are (401, 403, 404) is."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - the URL is http(s) by configuration
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException, ValueError):  # ValueError: no URL at all
+        return False
 
 
 def _configured() -> Server | None:
@@ -98,25 +143,29 @@ def _configured() -> Server | None:
 
 
 def _start() -> Server:
-    port = _free_port()
+    said = ""
+    for _ in range(STARTS):
+        said = _start_on(_free_port())
+        if server := running():  # also when another process was quicker
+            return server
+    raise ServerError(f"No Prefect server could be started: {said}")
+
+
+def _start_on(port: int) -> str:
+    """Start a server on a port, and return what that said: another may take the port meanwhile."""
     _pid_file().unlink(missing_ok=True)  # of a dead server: Prefect would refuse to start beside it
     command = [sys.executable, "-m", "prefect", "server", "start", "--background"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    environment = os.environ | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     started = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
         command,
-        env=environment,
+        env=os.environ | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    if server := running():  # also when another process was quicker
-        return server
-    raise ServerError(
-        f"`{' '.join(command[1:])}` ended with exit code {started.returncode}: "
-        f"{(started.stderr or started.stdout).strip()[-500:]}"
-    )
+    said = (started.stderr or started.stdout).strip()[-500:]
+    return f"`{' '.join(command[1:])}` ended with exit code {started.returncode}: {said}"
 
 
 def _free_port() -> int:

@@ -8,15 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flows.console import screen
+from flows.pipes import out
 from runs import Counts, RunView, Status, read_jsonl, step_counts, totals
 
-__all__ = ["Reason", "Summary", "exit_of", "say", "summarise"]
+__all__ = ["Reason", "Summary", "cost_in_words", "exit_of", "say", "summarise"]
 
 TOP_REASONS = 5
 COMMAND = "octobatch"
@@ -113,7 +114,7 @@ def exit_of(view: RunView) -> int:
     match state.status:
         case Status.COMPLETE:
             return 1 if totals(state).failed else 0
-        case Status.PAUSED if (state.paused_reason or "").startswith("provider"):
+        case Status.PAUSED if (state.paused_reason or "").startswith(("provider", "disk")):
             return 4
         case Status.FAILED:
             return 70
@@ -125,9 +126,9 @@ def say(view: RunView, *, as_json: bool) -> None:
     """Print the summary of a run on standard output, for people or as JSON."""
     summary = summarise(view)
     if as_json:
-        click.echo(orjson.dumps(summary, default=_plain, option=orjson.OPT_INDENT_2))
+        out(orjson.dumps(summary, default=_plain, option=orjson.OPT_INDENT_2))
     else:
-        Console(soft_wrap=True, highlight=False).print(_drawn(summary))
+        screen().print(_drawn(summary))
 
 
 def _plain(value: object) -> object:
@@ -165,7 +166,7 @@ def _headline(summary: Summary) -> Text:
         line.append(f", {lost:,} failed", style="yellow")
     if remaining := summary.units - summary.valid - lost:
         line.append(f", {remaining:,} to go")
-    return line.append(".").append(f" {summary.why}" if summary.why else "")
+    return line.append(".").append(f" {visible(summary.why, most=1000)}" if summary.why else "")
 
 
 def _funnel(summary: Summary) -> Table:
@@ -184,13 +185,14 @@ def _funnel(summary: Summary) -> Table:
 def _reasons_drawn(reasons: Iterable[Reason]) -> Iterable[Text]:
     yield Text("why units failed", style="dim")
     for reason in reasons:
-        yield Text(f"  {reason.units:,} at {reason.step}: {reason.rule}: {visible(reason.message)}")
+        why = visible(f"{reason.rule}: {reason.message}")
+        yield Text(f"  {reason.units:,} at {reason.step}: {why}")
 
 
 def _facts(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim")
-    table.add_column()
+    table.add_column(overflow="fold")  # a path that is cut cannot be pasted
     tokens = summary.tokens
     facts = {
         "tokens": f"{tokens.get('input', 0):,} in, {tokens.get('output', 0):,} out",

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
-from pipelines.errors import PipelineNotFound
+from pipelines.errors import PipelineError, PipelineNotFound, Problem
 
 __all__ = ["CONFIG", "NAME", "available", "find", "inside", "pipelines_root"]
 
@@ -41,8 +41,12 @@ def find(target: str) -> Path:
     if NAME.fullmatch(target) and (root / target / CONFIG).is_file():
         return root / target
     folder = Path(target).expanduser()
+    if folder.name == CONFIG and folder.is_file():
+        folder = folder.parent
     if target and (folder / CONFIG).is_file():
         return folder.resolve()
+    if target and folder.is_dir():
+        raise PipelineError([Problem(folder / CONFIG, None, "is what makes a folder a pipeline")])
     raise PipelineNotFound(target, root, tuple(available()))
 
 

@@ -1,8 +1,9 @@
 """The options a run is started with: flags, flow parameters, form and `metadata.launch` alike."""
 
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 __all__ = ["Launch"]
 
@@ -15,11 +16,11 @@ class Launch(BaseModel):
     pipeline: str | None = Field(
         default=None, description="A pipeline's name, or the path of its folder."
     )
-    run: str | None = Field(
-        default=None, description="Go on with this run: its name, a prefix of it, its path, `last`."
-    )
+    run: str | None = Field(default=None, description="Go on with this run: its name, or its path.")
     name: str | None = Field(
-        default=None, description="What to call the run; else the pipeline's name and the time."
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="What to call the run; else the pipeline's name and the time.",
     )
     lane: Literal["realtime"] = Field(
         default="realtime", description="How models are asked: one call per unit, many at once."
@@ -43,6 +44,26 @@ class Launch(BaseModel):
     )
 
     BUNDLED: ClassVar[str] = "default"
+
+    @field_validator("local")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        """Keep a path that holds wherever the run is gone on with."""
+        if path is None or path == cls.BUNDLED:
+            return path
+        return str(Path(path).expanduser().absolute())
+
+    @model_validator(mode="after")
+    def _one_stand_in(self) -> Self:
+        if self.emulate and self.local is not None:
+            raise ValueError("the emulator and a local model cannot both answer: choose one")
+        return self
+
+    @property
+    def gguf(self) -> Path | None:
+        """Return the weights of the local model; None for the bundled ones."""
+        bundled = self.local is None or self.local == self.BUNDLED
+        return None if bundled else Path(str(self.local))
 
     @property
     def free(self) -> bool:

@@ -11,9 +11,11 @@ from pipelines.prompts import Prompt
 from pipelines.templates import environment, render
 from pipelines.verdicts import Unit
 
-__all__ = ["FOLDER", "rehearse", "rehearses"]
+__all__ = ["FOLDER", "NAMES", "rehearse", "rehearses"]
 
 FOLDER = "rehearsal"
+NAMES = frozenset({"attempt", "prompt", "random", "seed"})
+"""What a rehearsal knows beside the unit and the global context."""
 
 
 def rehearses(pipeline: Pipeline, step: Step) -> bool:

@@ -12,6 +12,7 @@ from pipelines.folder import CONFIG, inside
 from pipelines.model import Pipeline, Scope, Step
 from pipelines.nearest import did_you_mean
 from pipelines.rehearsal import FOLDER as REHEARSAL
+from pipelines.rehearsal import NAMES as REHEARSAL_NAMES
 from pipelines.rehearsal import rehearses
 from pipelines.schemas import Schema, SchemaFault, parse_schema
 from pipelines.strict_yaml import Document, Keys
@@ -39,7 +40,7 @@ class StepCheck:
         if self.step.scope is not Scope.CHUNK:
             return None
         yield from self._templates(fields)
-        yield from self._rehearsal()
+        yield from self._rehearsal(fields)
         schema = yield from self._schema()
         yield from self._reserved(schema)
         replied = schema.fields if schema else None
@@ -71,9 +72,12 @@ class StepCheck:
             if variable not in known:
                 yield Problem(path, line, _unknown(variable, known))
 
-    def _rehearsal(self) -> Iterator[Problem]:
+    def _rehearsal(self, fields: frozenset[str] | None) -> Iterator[Problem]:
         if rehearses(self.pipeline, self.step):
-            yield from self._template(REHEARSAL, f"{self.step.name}.jinja2")
+            name = f"{self.step.name}.jinja2"
+            used = yield from self._template(REHEARSAL, name)
+            known = None if fields is None else fields | REHEARSAL_NAMES
+            yield from self._given(self.pipeline.folder / REHEARSAL / name, used, known)
 
     def _template(self, folder: str, name: str) -> Generator[Problem, None, Mapping[str, int]]:
         """Return the names that the template must be given, each with its line."""

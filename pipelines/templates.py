@@ -109,7 +109,9 @@ def free_names(templates: jinja2.Environment, name: str) -> dict[str, int]:
         for guard in tree.find_all((nodes.Test, nodes.Filter))
         if guard.name in _GUARDS and isinstance(guard.node, nodes.Name)
     }
-    needed = meta.find_undeclared_variables(tree) - optional - templates.globals.keys()
+    # Jinja counts a name as undeclared that is set in the branches of an `if` and used after it.
+    own = {used.name for used in tree.find_all(nodes.Name) if used.ctx == "store"}
+    needed = meta.find_undeclared_variables(tree) - optional - own - templates.globals.keys()
     lines: dict[str, int] = {}
     for used in tree.find_all(nodes.Name):
         if used.name in needed:

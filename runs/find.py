@@ -12,7 +12,7 @@ from runs.paths import RunPaths, runs_root
 
 __all__ = ["claim", "is_run", "list_runs", "resolve"]
 
-NAME = re.compile(r"(?!_|\.)[A-Za-z0-9._-]{1,64}")
+NAME = re.compile(r"(?![_.-])[A-Za-z0-9._-]{1,64}")
 LAST = "last"
 
 
@@ -65,7 +65,7 @@ def claim(name: str | None, pipeline: str, at: datetime) -> Path:
     if not NAME.fullmatch(stem) or stem == LAST:
         raise RunNameError(
             f"{stem!r} cannot be the name of a run: use 1 to 64 letters, digits, '.', '_' and '-', "
-            f"beginning with none of '_' and '.'; {LAST!r} already means the newest run."
+            f"beginning with a letter or digit; {LAST!r} already means the newest run."
         )
     root = runs_root()
     root.mkdir(parents=True, exist_ok=True)

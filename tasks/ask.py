@@ -1,5 +1,6 @@
 """Ask a live model: render, word it for the vendor, wait for a turn, keep the bill."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 
 from pipelines import PreparedStep, Prompt, TemplateError
 from providers.connect import codec, wire
-from providers.errors import RequestRejected
+from providers.errors import Misconfigured, ProviderError, RequestRejected, Unreachable
 from providers.limit import Limiter
 from providers.neutral import Request, Usage
 from providers.protocol import Answer, Provider
@@ -42,9 +43,12 @@ class Trace(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LiveAsker:
-    """Asks the chosen model of one step, for the units of one chunk."""
+    """Asks the chosen model of one step, for the units of one chunk.
+
+    The first outage ends its asking: what waits for a turn is not sent any more, and stays open.
+    """
 
     step: PreparedStep
     choice: Choice
@@ -53,6 +57,7 @@ class LiveAsker:
     trace: Trace
     brake: Brake
     rehearse: Rehearse | None = None
+    unreachable: bool = False
 
     async def __call__(self, asking: Asking) -> Attempt | None:
         """Return the answer, or None when the run stops first.
@@ -67,25 +72,40 @@ class LiveAsker:
             prompt = self.step.prompt(asking.unit, asking.previous)
         except TemplateError as error:
             return self._attempt(asking, error=_fault(FailureClass.TEMPLATE, str(error)))
+        try:
+            with self.brake.asking():
+                answer = await self.limiter.call(lambda: self._send(asking, prompt))
+        except Stopped:
+            return None
+        except RequestRejected as error:
+            fault = _fault(FailureClass.REJECTED, str(error), status=error.status)
+            return self._attempt(asking, error=fault)
+        except Misconfigured:
+            self.brake.pull()  # nobody's question will be answered
+            raise
+        except Unreachable:
+            self.unreachable = True
+            raise
+        return self._answered(asking, answer)
+
+    async def _send(self, asking: Asking, prompt: Prompt) -> Answer:
+        """Send one request once; each leaves a line in the trace, however it ends."""
+        self.brake.check()  # it may have waited long for its turn
+        if self.unreachable:
+            raise Stopped
         sent = wire(self.choice.provider, self._request(asking, prompt))
         if self.rehearse is not None:
             await self.rehearse(asking, prompt, sent)
         began = time.perf_counter()
         try:
-            with self.brake.asking():
-                answer = await self.limiter.call(lambda: self._send(sent))
-        except Stopped:
-            return None
-        except RequestRejected as error:
-            seconds = time.perf_counter() - began
-            self._trace(asking, seconds, error.status, None)
-            fault = _fault(FailureClass.REJECTED, str(error), status=error.status)
-            return self._attempt(asking, seconds=seconds, error=fault)
-        return self._answered(asking, answer)
-
-    async def _send(self, sent: bytes) -> Answer:
-        self.brake.check()  # it may have waited long for its turn
-        return await self.provider.ask(sent, timeout_seconds=self.choice.timeout_seconds)
+            return await self.provider.ask(sent, timeout_seconds=self.choice.timeout_seconds)
+        except asyncio.CancelledError:
+            self._trace(asking, time.perf_counter() - began, "cut", None)
+            raise
+        except ProviderError as error:
+            status = getattr(error, "status", None) or type(error).__name__
+            self._trace(asking, time.perf_counter() - began, status, None)
+            raise
 
     def _request(self, asking: Asking, prompt: Prompt) -> Request:
         step, choice = self.step.step, self.choice
@@ -115,7 +135,9 @@ class LiveAsker:
             raw=answer.raw,
         )
 
-    def _trace(self, asking: Asking, seconds: float, status: int, usage: Usage | None) -> None:
+    def _trace(
+        self, asking: Asking, seconds: float, status: int | str, usage: Usage | None
+    ) -> None:
         self.trace(
             provider=self.choice.provider,
             model=self.choice.model,

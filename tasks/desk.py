@@ -89,7 +89,7 @@ async def opened_desk(
         emulator_url = (
             await asyncio.to_thread(emulator.start, runs_root()) if launch.emulate else None
         )
-        local_url = await _served(launch.local, stack) if launch.local else None
+        local_url = await _served(launch.gguf, stack) if launch.local else None
         sandbox = await stack.enter_async_context(Sandbox())
         now = datetime.now(UTC)
         lines = _Lines(stack, emulator_url)
@@ -111,11 +111,10 @@ async def opened_desk(
         yield Desk(brake, places)
 
 
-async def _served(gguf: str, stack: contextlib.AsyncExitStack) -> str:
+async def _served(gguf: Path | None, stack: contextlib.AsyncExitStack) -> str:
     from providers import local
 
-    path = None if gguf == Launch.BUNDLED else Path(gguf)
-    return await asyncio.to_thread(stack.enter_context, local.serve(path, root=runs_root()))
+    return await asyncio.to_thread(stack.enter_context, local.serve(gguf, root=runs_root()))
 
 
 class _Lines:

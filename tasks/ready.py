@@ -2,35 +2,48 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
 
+from pipelines import Launch, Pipeline
+from providers import local
 from providers.connect import connect
-from providers.keys import key
 from providers.preflight import preflight
-from tasks.choose import Asked
+from tasks.choose import choose, settle_choice
 
 __all__ = ["make_ready"]
 
 
-def make_ready(asked: Iterable[Asked], *, free: bool) -> None:
-    """Check the keys, then ask each model for one word; a run that asks no provider needs neither.
+class _Line(NamedTuple):
+    provider: str
+    model: str
+    base_url: str | None
+
+
+def make_ready(pipeline: Pipeline, launch: Launch) -> None:
+    """Choose who answers each step, and ask each of them for one word, unless nobody is paid.
 
     Raises:
-        MissingKey: set the variable, or emulate.
-        Misconfigured: the provider refuses the key, the account or the model.
+        NoProvider, UnknownProvider: a step that nobody answers.
+        MissingKey, BadAddress: set the variable, correct the address, or emulate.
+        Misconfigured: the provider refuses the key, the account or the model; or no local model.
         Unreachable: there is nobody at the address.
     """
-    if free:
-        return
-    models = sorted(set(asked))
-    for provider, _ in models:
-        key(provider)
-    asyncio.run(_ask_each(models))
+    lines: set[_Line] = set()
+    for step in pipeline.steps:
+        asked = choose(pipeline, step, launch)
+        choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
+        lines.add(_Line(choice.provider, choice.model, choice.base_url))
+    if launch.local is not None:
+        local.check(launch.gguf)
+    elif not launch.emulate:
+        asyncio.run(_ask_each(sorted(lines, key=str)))
 
 
-async def _ask_each(models: Iterable[Asked]) -> None:
-    for provider, model in models:
-        live = connect(provider)
+async def _ask_each(lines: Iterable[_Line]) -> None:
+    for line in lines:
+        live = connect(line.provider, base_url=line.base_url)
         try:
-            await preflight(live, model)
+            await preflight(live, line.model)
         finally:
             await live.close()

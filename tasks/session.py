@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import math
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable
@@ -18,10 +19,12 @@ from runs import (
     Counts,
     Results,
     Run,
+    RunError,
     Status,
     StepSpec,
     attempts,
     collect_outputs,
+    disk_trouble,
     read_jsonl,
     settle,
     totals,
@@ -34,7 +37,9 @@ from tasks.work import Invalid, Open, Outcome, Valid, advance
 
 __all__ = ["End", "Session", "Tally", "find", "opened"]
 
-HINT_SECONDS = 1.0
+EARLY_HINTS = 60
+LATER_HINT_SECONDS = 5.0
+ROUNDS_PER_HINT_SECOND = 20
 
 
 class End(NamedTuple):
@@ -67,6 +72,9 @@ class Session:
     tallies: dict[str, Tally] = field(default_factory=dict)
     """Chunks under way, by name; one that waits for its retry is not among them."""
     paused_for: str | None = None
+    trouble: BaseException | None = None
+    """What went wrong beside the chunks: in telling others, or in keeping the run."""
+    _hinted: dict[str, tuple[str, Counts]] | None = None
 
     @property
     def run_dir(self) -> Path:
@@ -105,7 +113,11 @@ class Session:
             async with Results(paths.results(step)) as results:
                 asker = self.desk.asker(step, partial(self.run.trace, step=step, chunk=chunk))
                 outcomes = await advance(
-                    units, self.desk.step(step), asker, _Sink(results, tally), history=past
+                    units,
+                    self.desk.step(step),
+                    asker,
+                    _Sink(results, tally, self.brake),
+                    history=past,
                 )
             closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
             if not any(isinstance(outcome, Open) for outcome in outcomes):
@@ -141,12 +153,19 @@ class Session:
             yield
         except (Misconfigured, Unreachable) as error:
             self._pause(f"provider: {error}")
+        except OSError as error:
+            self.brake.pull()
+            if (reason := disk_trouble(error)) is None:
+                raise
+            self._pause(reason)
         except Exception:
             self.brake.pull()  # a fault of ours: what is under way may land, nothing new begins
             raise
 
     def end(self) -> End:
         """Write down how the run ends, and say it."""
+        if self.trouble is not None:
+            raise self.trouble
         numbers = totals(self.run.state)
         if self.paused_for is not None:
             self.run.set_status(Status.PAUSED, reason=self.paused_for)
@@ -163,14 +182,24 @@ class Session:
 
     async def hint_now_and_then(self) -> None:
         """Keep those who watch from outside informed, until cancelled."""
-        while True:
-            await asyncio.sleep(HINT_SECONDS)
+        for number in itertools.count():
+            # Hints stay in the journal: a long run, or one of many small chunks, gives fewer.
+            patience = 1.0 if number < EARLY_HINTS else LATER_HINT_SECONDS
+            await asyncio.sleep(max(patience, len(self.tallies) / ROUNDS_PER_HINT_SECOND))
             self.hint()
 
     def hint(self, *, force: bool = False) -> None:
         """Tell those who watch from outside how far the open rounds are."""
         rounds = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
-        self.run.hint(rounds, self.desk.limits(), force=force)
+        if force or rounds != self._hinted:
+            self.run.hint(rounds, self.desk.limits(), force=force)
+        self._hinted = rounds
+
+    def hinted(self, task: asyncio.Task[None]) -> None:
+        """Stop when hints cannot be written: the run was taken over, or the disk is full."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.trouble = error
+            self.brake.pull()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +208,14 @@ class _Sink:
 
     results: Results
     tally: Tally
+    brake: Brake
 
     def keep(self, attempt: Attempt) -> None:
-        self.results.keep(attempt)
+        try:
+            self.results.keep(attempt)
+        except OSError:
+            self.brake.pull()  # what cannot be kept must not be paid for
+            raise
 
     def done(self, outcome: Outcome) -> None:
         self.tally.outcomes.append(outcome)
@@ -192,7 +226,7 @@ _held: dict[Path, Session] = {}
 
 def find(run_dir: Path) -> Session | None:
     """Return the session that this process holds for a run, if it does."""
-    return _held.get(run_dir)
+    return _held.get(run_dir.resolve())
 
 
 @contextlib.asynccontextmanager
@@ -207,6 +241,7 @@ async def opened(run_dir: Path, *, flow_run: str | None = None) -> AsyncGenerato
     """
     async with contextlib.AsyncExitStack() as stack:
         run = Run.open(run_dir, flow_run=flow_run)
+        run_dir = run.paths.dir  # links resolved, as those who look for it will
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run_dir)
         launch = Launch.model_validate(run.state.launch)
@@ -217,13 +252,25 @@ async def opened(run_dir: Path, *, flow_run: str | None = None) -> AsyncGenerato
         stack.callback(_held.pop, run_dir)
         _held[run_dir] = session
         hinting = asyncio.create_task(session.hint_now_and_then())
+        hinting.add_done_callback(session.hinted)
         stack.callback(hinting.cancel)
         run.set_status(Status.RUNNING)
         try:
             yield session
-        except Exception as error:
-            run.set_status(Status.FAILED, error=f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            _write_down(run, error)
             raise
+
+
+def _write_down(run: Run, error: BaseException) -> None:
+    """Say in the manifest why a session ended early, unless even that cannot be written."""
+    with contextlib.suppress(OSError, RunError):
+        if isinstance(error, OSError) and (reason := disk_trouble(error)):
+            run.set_status(Status.PAUSED, reason=reason)
+        elif isinstance(error, Exception):
+            run.set_status(Status.FAILED, error=f"{type(error).__name__}: {error}")
+        else:  # cancelled, or Ctrl-C before anybody listened for it
+            run.set_status(Status.PAUSED, reason="interrupted")
 
 
 def _asked(steps: Iterable[StepSpec]) -> dict[str, Asked]:

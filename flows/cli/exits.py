@@ -5,7 +5,7 @@ from enum import IntEnum
 from flows.errors import BadRequest, ServerError
 from pipelines import PipelineError, PipelineNotFound
 from providers.errors import BadAddress, MissingKey, ProviderError, UnknownProvider
-from runs import RunError
+from runs import RunError, disk_trouble
 from tasks.errors import TaskError
 
 __all__ = ["Exit", "exit_of"]
@@ -31,6 +31,8 @@ def exit_of(error: Exception) -> Exit:
         case MissingKey() | UnknownProvider() | BadAddress():
             return Exit.BAD_INPUT
         case ProviderError() | ServerError():
+            return Exit.PROVIDER
+        case OSError() if disk_trouble(error) is not None:
             return Exit.PROVIDER
         case _:
             return Exit.OURS

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from dotenv import load_dotenv
 
+from flows import pipes
 from flows.cli import check, emulator, info, items, ps, run, server
 from flows.cli.exits import Exit, exit_of
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
     Raises:
         SystemExit: always.
     """
+    pipes.hold_open()
     given = list(sys.argv[1:] if arguments is None else arguments)
     load_dotenv(
         Path(__file__).parents[2] / ".env"
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
         error.show()
         code = Exit.BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+        pipes.say("Stopped.")
         code = Exit.INTERRUPTED
     except BrokenPipeError:
         code = Exit.DONE
@@ -48,7 +50,18 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
         if "--debug" in given:
             traceback.print_exc()
         code = exit_of(error)
-        click.echo(f"Error: {error or type(error).__name__}", err=True)
+        pipes.say(f"Error: {_visible(str(error)) or type(error).__name__}")
         if code == Exit.OURS and "--debug" not in given:
-            click.echo("This is a fault of ours. --debug shows where it happened.", err=True)
+            pipes.say("This is a fault of ours. --debug shows where it happened.")
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pipes.vanish(sys.stdout)
     sys.exit(code if isinstance(code, int) else Exit.DONE)
+
+
+def _visible(message: str) -> str:
+    """Return a message whose parts others may have written, fit for a terminal."""
+    from flows.summary import visible
+
+    return "\n".join(visible(line, most=2000) for line in message.splitlines())

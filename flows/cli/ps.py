@@ -10,17 +10,18 @@ __all__ = ["command"]
 def command(*, as_json: bool) -> None:
     """List the runs, newest first."""
     import orjson
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     import runs
+    from flows.console import screen
+    from flows.pipes import out
     from flows.summary import cost_in_words
 
     views = [runs.read(run) for run in runs.list_runs()]
     rows = [(view, runs.totals(view.state)) for view in views]
     if as_json:
-        click.echo(
+        out(
             orjson.dumps(
                 [
                     {
@@ -59,4 +60,4 @@ def command(*, as_json: bool) -> None:
             cost_in_words(numbers.cost_usd, emulated=view.state.spec.emulate),
             f"{view.state.created:%Y-%m-%d %H:%M} UTC",
         )
-    Console(soft_wrap=True, highlight=False).print(table)
+    screen().print(table)

@@ -38,7 +38,7 @@ def command(
     *,
     realtime: bool,  # noqa: ARG001 - said for clarity; batch is not there yet
     init_only: bool,
-    resume: bool,  # noqa: ARG001 - said for clarity; a run is gone on with anyway
+    resume: bool,
     yes: bool,
     quiet: bool,
     as_json: bool,
@@ -52,6 +52,7 @@ def command(
         target,
         told,
         init_only=init_only,
+        resume=resume,
         yes=yes,
         show=door.Show(quiet=quiet, as_json=as_json, debug=debug),
     )

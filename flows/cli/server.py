@@ -20,9 +20,7 @@ def start() -> None:
     """Start it, unless you have one; print the line that workers and `prefect deploy` need."""
     from flows import server
 
-    chosen = server.ensure()
-    server.wait_until_healthy(chosen.url)
-    _say(chosen)
+    _say(server.ready(server.ensure()))
 
 
 @command.command()

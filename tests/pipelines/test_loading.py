@@ -187,10 +187,22 @@ def test_a_later_step_knows_what_earlier_ones_made(make_folder):
     assert "did you mean 'text'?" in problems_of(make_folder(files))[0]
 
 
-def test_names_are_not_judged_where_fields_are_not_known(make_folder):
-    many = "\n".join(json.dumps({"id": n}) for n in range(150))
+def test_names_are_judged_by_the_fields_of_many_items(make_folder):
+    many = "\n".join(json.dumps({"id": n, "late": 1} if n > 700 else {"id": n}) for n in range(800))
     config = CONFIG.replace("items.yaml", "items.jsonl")
-    load(make_folder({"items.jsonl": many, "config.yaml": config}))
+    files = {"items.jsonl": many, "config.yaml": config, "templates/ask.jinja2": "{{ late }}"}
+    load(make_folder(files))
+    files["templates/ask.jinja2"] = "{{ lat }}"
+    assert "did you mean 'late'?" in problems_of(make_folder(files))[0]
+
+
+def test_a_rehearsal_is_given_what_it_uses(make_folder):
+    rehearsal = (
+        "{% if seed %}{% set a = 1 %}{% else %}{% set a = 2 %}{% endif %}{{ a }} {{ attmpt }}"
+    )
+    problems = problems_of(make_folder({"rehearsal/ask.jinja2": rehearsal}))
+    assert len(problems) == 1
+    assert "did you mean 'attempt'?" in problems[0]
 
 
 def test_templates_may_be_in_folders_of_their_own(make_folder):

@@ -171,8 +171,10 @@ def test_units_are_streamed(make_folder):
     files = {**ASK, "config.yaml": f"{HEAD}items_source: items.jsonl\n"}
     folder = make_folder(files)
     good = [json.dumps({"id": n}) for n in range(200)]
+    (folder / "items.jsonl").write_text("\n".join(good))
+    pipeline = load(folder)
     (folder / "items.jsonl").write_text("\n".join([*good, "{broken"]))
-    stream = units(load(folder))
+    stream = units(pipeline)
     assert next(stream) == {"unit_id": "0", "id": 0}
     with pytest.raises(PipelineError, match=r"items\.jsonl:201"):
         list(stream)

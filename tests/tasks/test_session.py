@@ -153,3 +153,24 @@ def test_a_refused_key_pauses_the_run_and_fails_no_unit(run_of, root):
     numbers = runs.totals(runs.read(view.paths.dir).state)
     assert (numbers.valid, numbers.failed) == (6, 0)
     assert client.ledger(url).repeated == 0
+
+
+def test_a_refused_key_is_not_tried_on_every_unit(run_of, root):
+    """The first refusal ends the asking: what waited for a turn is not sent."""
+    url = client.start(root)
+    client.script(url, [{"match": "chat/completions", "do": "status", "status": 401}])
+    view = run_of({f"u{n}": GOOD for n in range(200)})
+    asked = view.paths.trace_log.read_text().count("\n")
+    assert asked <= 64  # openai's window at the start
+    assert runs.totals(view.state).failed == 0
+
+
+def test_every_request_leaves_a_line_in_the_trace(run_of, root):
+    """Retries too: who pays must be able to see what was sent."""
+    url = client.start(root)
+    rule = {"match": "chat/completions", "do": "status", "status": 500, "nth": [1, 2]}
+    client.script(url, [{**rule, "headers": {"retry-after": "0"}}])
+    view = run_of({f"u{n}": GOOD for n in range(3)})
+    lines = view.paths.trace_log.read_text().splitlines()
+    assert [("status=500" in line) for line in lines].count(True) == 2
+    assert len(lines) == 5
