@@ -3,12 +3,15 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
 
 from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
+from prefect.runtime import flow_run as flow_run_now
 from prefect.states import Cancelled, Completed
 from pydantic import Field
 
@@ -18,6 +21,7 @@ from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
+from runs import is_run
 from tasks.create import create_run
 from tasks.prefect_tasks import step_task
 from tasks.session import Session, opened
@@ -46,6 +50,7 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
     return Flow(
         body,
         name=pipeline,
+        flow_run_name=partial(_named, pipeline),
         description=description,
         persist_result=False,
         result_serializer="json",
@@ -74,15 +79,22 @@ def _signature() -> inspect.Signature:
     )
 
 
+def _named(pipeline: str) -> str:
+    """Call a flow run what its run directory is called."""
+    started = flow_run_now.scheduled_start_time
+    at = UUID(flow_run_now.id)
+    return place(pipeline, flow_run_now.parameters, flow_run=at, expected_start=started).name
+
+
 async def _run(launch: Launch, pipeline: str) -> State[Any]:
     flow_run = _flow_run()
     run_dir = _place(launch, pipeline, flow_run)
-    if not run_dir.exists():
+    if not is_run(run_dir):
         create_run(pipelines.load(pipelines.find(pipeline)), launch, run_dir)
     async with opened(run_dir, flow_run=str(flow_run.id)) as session:
         with stopping_on_signals(session):
             await _order(session)
-        return _end(session)
+            return _end(session)
 
 
 def _flow_run() -> FlowRun:
@@ -99,7 +111,7 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
         flow_run=flow_run.id,
         expected_start=flow_run.expected_start_time,
     )
-    if not run_dir.exists() and (flow_run.run_count > 1 or launch.run):
+    if not is_run(run_dir) and (flow_run.run_count > 1 or launch.run):
         raise RunGone(
             f"The run directory {run_dir} is gone: this flow run has nothing to go on with. "
             "It does not start afresh, since what was paid for would be paid for again."
@@ -143,6 +155,9 @@ async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, A
                 task.cancel()
     finally:
         stopped.cancel()
+        if not task.done():  # somebody else gave up: nothing may go on once the run is let go
+            task.cancel()
+            await asyncio.wait({task})
     if not task.cancelled():
         task.result()
 

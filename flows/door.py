@@ -26,6 +26,7 @@ from tasks.ready import make_ready
 __all__ = ["Show", "run"]
 
 ASK_ABOVE_REQUESTS = 100
+INTERRUPTED = 130
 PROVIDER_GONE = 4
 """As for every service that outlasts our patience."""
 
@@ -113,8 +114,8 @@ def _launch(pipeline: str, told: Mapping[str, Any]) -> Launch:
 def _said_of(fault: ErrorDetails) -> str:
     if fault["loc"] == ("name",):
         return (
-            f"{fault['input']!r} cannot be the name of a run: use up to 64 letters, digits, '.', '_' "
-            "and '-', beginning with a letter or digit."
+            f"{fault['input']!r} cannot be the name of a run: use letters, digits, '.', '_' and "
+            "'-', 64 at most, beginning with a letter or digit."
         )
     return f"{fault['msg'].removeprefix('Value error, ')}."
 
@@ -168,7 +169,11 @@ def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
     flow = catalog.flow(runs.read(run_dir).state.spec.pipeline)
     work = reporting.reported(flow(run=_named(run_dir), return_state=True), run_dir, chosen.url)
     with asyncio.Runner() as runner:
-        state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
+        try:
+            state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
+        except KeyboardInterrupt:  # before or after the time in which the run itself listens
+            pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
+            return INTERRUPTED
         if state is None:
             reporting.leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():

@@ -21,5 +21,6 @@ def place(
     """
     if run := parameters.get("run"):
         return runs_root() / run  # an absolute path stays what it is
+    # Launch lets no name be a path.
     stem = parameters.get("name") or f"{pipeline}_{expected_start.astimezone(UTC):%Y%m%d_%H%M%S}"
     return runs_root() / f"{stem}_{flow_run.hex[:8]}"

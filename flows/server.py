@@ -22,6 +22,8 @@ __all__ = ["Server", "answers", "ensure", "ready", "running", "stop", "wait_unti
 FIRST_PORT = 4200
 LAST_PORT = 4299
 HEALTHY_WITHIN_SECONDS = 120.0
+PATIENCE_SECONDS = 15.0
+"""For a server that is not ours, and should be there."""
 LOOK_SECONDS = 0.2
 STARTS = 3
 
@@ -41,6 +43,7 @@ def ensure() -> Server:
     """
     server = _configured() or running() or _start()
     os.environ["PREFECT_API_URL"] = server.url
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's client tells its makers otherwise
     return server
 
 
@@ -54,7 +57,10 @@ def ready(chosen: Server) -> Server:
         ServerError: there is none to be had.
     """
     for _ in range(STARTS):
-        if not chosen.ours or _listens(chosen):
+        if not chosen.ours:
+            wait_until_healthy(chosen.url, within_seconds=PATIENCE_SECONDS)
+            return chosen
+        if _listens(chosen):
             wait_until_healthy(chosen.url)
             return chosen
         chosen = _start()
@@ -85,6 +91,8 @@ def running() -> Server | None:
         port = int(command[command.index("--port") + 1])
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
+    if not any("prefect.server" in word for word in command):
+        return None  # the number of a dead server, and somebody else's by now
     return Server(f"http://127.0.0.1:{port}/api", ours=True)
 
 
@@ -158,7 +166,7 @@ def _start_on(port: int) -> str:
     command += ["--host", "127.0.0.1", "--port", str(port)]
     started = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
         command,
-        env=os.environ | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -166,6 +174,12 @@ def _start_on(port: int) -> str:
     )
     said = (started.stderr or started.stdout).strip()[-500:]
     return f"`{' '.join(command[1:])}` ended with exit code {started.returncode}: {said}"
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without the providers' keys, which are no business of a server's."""
+    kept = {name: value for name, value in os.environ.items() if "API_KEY" not in name}
+    return kept | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
 def _free_port() -> int:

@@ -7,17 +7,18 @@ import signal
 import sys
 from collections.abc import Generator
 
+from flows.pipes import say
 from tasks.session import Session
 
 __all__ = ["stopping_on_signals"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHOW_CURSOR = "\x1b[?25h"
 
 
 @contextlib.contextmanager
 def stopping_on_signals(session: Session) -> Generator[None]:
-    """Let SIGINT and SIGTERM pause the run while the block runs."""
+    """Let Ctrl-C, SIGTERM and the end of a terminal pause the run while the block runs."""
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
@@ -25,7 +26,9 @@ def stopping_on_signals(session: Session) -> Generator[None]:
             # As after kill -9: what was acknowledged is on disk, the calls in flight are lost.
             if sys.stderr.isatty():
                 os.write(sys.stderr.fileno(), SHOW_CURSOR.encode())
+            say(f"\nDropped. Go on with: octobatch run {session.run_dir.name}")
             os._exit(130)
+        say("\nStopping: answers that are under way may still come. Ctrl-C again drops them.")
         session.interrupt()
 
     for number in SIGNALS:

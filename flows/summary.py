@@ -15,7 +15,16 @@ from rich.text import Text
 
 from flows.console import screen
 from flows.pipes import out
-from runs import Counts, RunView, Status, read_jsonl, step_counts, totals
+from runs import (
+    Counts,
+    Liveness,
+    RunView,
+    Status,
+    read_jsonl,
+    runs_root,
+    step_counts,
+    totals,
+)
 
 __all__ = ["Reason", "Summary", "cost_in_words", "exit_of", "say", "summarise"]
 
@@ -40,7 +49,7 @@ class Summary:
     """A run in a few lines."""
 
     run: str
-    status: Status
+    status: Liveness
     why: str | None
     """Of a run that did not come to its end."""
     units: int
@@ -67,7 +76,7 @@ def summarise(view: RunView) -> Summary:
     records = read_jsonl(view.paths.failures) if view.paths.failures.exists() else ()
     return Summary(
         run=view.name,
-        status=state.status,
+        status=view.liveness,
         why=state.error or state.paused_reason,
         units=numbers.units,
         valid=numbers.valid,
@@ -97,15 +106,23 @@ def _reasons(records: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
 
 
 def _next(view: RunView, some_failed: bool) -> str:
-    match view.state.status:
-        case Status.COMPLETE if some_failed:
-            return f"read the failures: {COMMAND} info {view.name}"
-        case Status.COMPLETE:
-            return f"look at it again: {COMMAND} info {view.name}"
-        case Status.CANCELLED:
+    match view.liveness:
+        case Liveness.COMPLETE if some_failed:
+            return "read the failures: each has the reply, what is wrong with it, and the input"
+        case Liveness.COMPLETE:
+            return "read the results"
+        case Liveness.CANCELLED:
             return "nothing: it was cancelled, what came is kept"
+        case Liveness.ACTIVE | Liveness.STUCK if view.holder:
+            return f"wait, or pause it: kill -INT {view.holder.pid}"
         case _:
-            return f"go on with: {COMMAND} run {view.name}"
+            return f"go on with: {COMMAND} run {_typed(view)}"
+
+
+def _typed(view: RunView) -> str:
+    """Return what means this run on the command line."""
+    inside = view.paths.dir.parent == runs_root()
+    return view.name if inside else shown(view.paths.dir)
 
 
 def exit_of(view: RunView) -> int:
@@ -154,7 +171,7 @@ def _drawn(summary: Summary) -> Group:
 
 def _headline(summary: Summary) -> Text:
     lost = sum(summary.failed.values())
-    colour = {Status.COMPLETE: "yellow" if lost else "green", Status.FAILED: "red"}
+    colour = {Liveness.COMPLETE: "yellow" if lost else "green", Liveness.FAILED: "red"}
     line = Text.assemble(
         (summary.run, "bold"),
         " is ",
@@ -185,7 +202,8 @@ def _funnel(summary: Summary) -> Table:
 def _reasons_drawn(reasons: Iterable[Reason]) -> Iterable[Text]:
     yield Text("why units failed", style="dim")
     for reason in reasons:
-        why = visible(f"{reason.rule}: {reason.message}")
+        example = "e.g. " if reason.units > 1 else ""
+        why = visible(f"{reason.rule}: {example}{reason.message}")
         yield Text(f"  {reason.units:,} at {reason.step}: {why}")
 
 
@@ -207,10 +225,12 @@ def _facts(summary: Summary) -> Table:
     return table
 
 
-def cost_in_words(cost_usd: Decimal | None, *, emulated: bool) -> str:
+def cost_in_words(cost_usd: Decimal | None, *, emulated: bool, short: bool = False) -> str:
     """Return a cost for people: unknown is never 0, and an emulated one is marked."""
     amount = "unknown" if cost_usd is None else f"${cost_usd:,.4f}"
-    return f"{amount} (emulated: nothing was paid)" if emulated else amount
+    if not emulated:
+        return amount
+    return f"({amount})" if short else f"{amount} (emulated: nothing was paid)"
 
 
 def shown(path: Path) -> str:

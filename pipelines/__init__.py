@@ -1,6 +1,13 @@
 """What a pipeline is: files here are code, folders are pipelines."""
 
-from pipelines.errors import PipelineError, PipelineNotFound, Problem, TemplateError, UnknownStep
+from pipelines.errors import (
+    PipelineError,
+    PipelineNotFound,
+    Problem,
+    SandboxError,
+    TemplateError,
+    UnknownStep,
+)
 from pipelines.folder import available, find, pipelines_root
 from pipelines.launch import Launch
 from pipelines.loading import load, load_frozen
@@ -29,6 +36,7 @@ __all__ = [
     "Rejected",
     "Rule",
     "Sandbox",
+    "SandboxError",
     "Scope",
     "Stage",
     "Step",

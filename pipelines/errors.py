@@ -4,7 +4,8 @@ Exception
 ├── PipelineNotFound    there is no such pipeline
 ├── UnknownStep         the pipeline has no such step
 ├── PipelineError       its files are wrong; every mistake at once
-└── TemplateError       a prompt cannot be rendered for one unit
+├── TemplateError       a prompt cannot be rendered for one unit
+└── SandboxError        rules could not be evaluated: it says nothing of any unit; come back later
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,14 @@ from pathlib import Path
 
 from pipelines.nearest import did_you_mean
 
-__all__ = ["PipelineError", "PipelineNotFound", "Problem", "TemplateError", "UnknownStep"]
+__all__ = [
+    "PipelineError",
+    "PipelineNotFound",
+    "Problem",
+    "SandboxError",
+    "TemplateError",
+    "UnknownStep",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +70,7 @@ class PipelineError(Exception):
 
 class TemplateError(Exception):
     """A template cannot be rendered for a unit; the message names template and line."""
+
+
+class SandboxError(Exception):
+    """Nothing can be said of the rows: the worker died again, or refuses the program itself."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import signal
+import threading
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from pipelines.errors import SandboxError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic_monty import AsyncMonty, AsyncMontySession
 
@@ -58,6 +62,9 @@ class Sandbox:
         """Return what the program says of each row, in order; Stopped of a row that breaks a limit.
 
         Exceptions inside the program are the program's to catch.
+
+        Raises:
+            SandboxError: nothing can be said of the rows; the sandbox may be used again.
         """
         if not rows:
             return []
@@ -77,16 +84,43 @@ class Sandbox:
     async def _call(
         self, program: Program, rows: Sequence[Mapping[str, Any]]
     ) -> list[Any] | Stopped:
-        from pydantic_monty import MontyError
-
-        session = await self._ready(program)
         try:
+            return await self._try(program, rows)
+        except SandboxError:
+            # Whatever took the worker has nothing to do with the rows: a new one is asked, once.
+            pass
+        try:
+            return await self._try(program, rows)
+        except SandboxError as error:
+            raise SandboxError(
+                f"the rules could not be evaluated: their worker died twice ({error}). "
+                "No unit is judged by that: go on once the cause is found."
+            ) from error
+
+    async def _try(
+        self, program: Program, rows: Sequence[Mapping[str, Any]]
+    ) -> list[Any] | Stopped:
+        """Return what the program says, or which limit ended it.
+
+        Raises:
+            SandboxError: the worker is gone, or could not be made ready.
+        """
+        from pydantic_monty import MontyCrashedError, MontyError
+
+        ready = False
+        try:
+            session = await self._ready(program)
+            ready = True
             answers = await session.feed_run(
                 f"[{program.entry}(row) for row in rows]", inputs={"rows": rows}
             )
         except MontyError as error:
             # After a limit the worker's memory cannot be trusted, after a crash it is gone.
             await self._end_session()
+            # The pool's watchdog kills a worker that does not look at its limit in time.
+            crashed = isinstance(error, MontyCrashedError) and not error.timed_out
+            if crashed or not ready:
+                raise SandboxError(str(error)) from error
             return Stopped(str(error))
         except BaseException:
             await self._end_session()
@@ -95,9 +129,11 @@ class Sandbox:
         return answers
 
     async def _ready(self, program: Program) -> AsyncMontySession:
+        """Return a session that knows the program."""
         if self._session is None or self._calls >= CALLS_PER_SESSION:
             await self._end_session()
-            self._session = await self._checkout()
+            with _sigint_ignored():
+                self._session = await self._checkout()
         if program.entry not in self._known:
             await self._session.feed_run(program.source)
             self._known.add(program.entry)
@@ -119,3 +155,17 @@ class Sandbox:
         self._known.clear()
         self._calls = 0
         await self._session_exits.aclose()
+
+
+_deaf = 0
+"""How many sandboxes are starting a worker: the last one gives SIGINT its handler back."""
+
+
+@contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    """Ignore SIGINT, so that a worker started meanwhile always does.
+
+    A terminal sends Ctrl-C to the whole process group: the run hears it and ends in peace, for
+    which it needs its worker. A handler would not be inherited, being deaf is. Outside the main
+    thread no handler can be set, and nothing is done. It takes a few milliseconds.
+    """

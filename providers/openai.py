@@ -1,6 +1,8 @@
 """The live connection to OpenAI, and to every server that speaks its chat completions."""
 
 import asyncio
+import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,6 +18,7 @@ from providers.errors import (
     Retryable,
     UnknownOutcome,
 )
+from providers.keys import EMULATED, UNUSED
 from providers.openai_wire import from_wire, to_wire
 from providers.protocol import Answer, Limits
 
@@ -59,7 +62,7 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> "OpenAI"
     client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
     _forget_environment(client)
     url = f"{base_url.rstrip('/')}/chat/completions"
-    return OpenAI(transport, httpx2.URL(url), _headers(client), name, limits)
+    return OpenAI(transport, httpx2.URL(url), _headers(client), name, limits, _secret(key))
 
 
 def _pool_limits() -> Any:
@@ -87,6 +90,20 @@ def _headers(client: "AsyncOpenAI") -> "Headers":
     return httpx2.Headers({name: value for name, value in told.items() if isinstance(value, str)})
 
 
+def _secret(key: "Key") -> re.Pattern[str] | None:
+    """Return what finds a key in a text, also where JSON escapes it; None if it is no secret."""
+    if key in (EMULATED, UNUSED):
+        return None
+    return re.compile("".join(map(_written, key.reveal())))
+
+
+def _written(letter: str) -> str:
+    """Return a pattern of all the ways to write a letter in JSON."""
+    forms = {letter, json.dumps(letter)[1:-1], "\\/" if letter == "/" else letter}
+    longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
+    return rf"(?:{'|'.join(longest_first)}|\u(?i:{ord(letter):04x}))"
+
+
 class OpenAI:
     """A connection pool with a key. It belongs to the event loop it is first used in.
 
@@ -101,12 +118,14 @@ class OpenAI:
         headers: "Headers",
         name: str,
         limits: Limits,
+        secret: re.Pattern[str] | None,
     ) -> None:
         self.name = name
         self.limits = limits
         self._transport = transport
         self._url = url
         self._headers = headers
+        self._secret = secret
         self._timeout = {"timeout": transport.timeout.as_dict()}
 
     async def ask(self, wire: bytes, *, timeout_seconds: float = 600.0) -> Answer:
@@ -129,10 +148,13 @@ class OpenAI:
         except TimeoutError as error:
             raise UnknownOutcome(f"{self.name}: no answer within {timeout_seconds:g} s") from error
         except (httpx2.RequestError, aiohttp.ClientError) as error:
-            raise self._broken(error) from error
+            # A cause that quotes the key would bring it into every traceback.
+            quoted = any(self._hide(str(cause)) != str(cause) for cause in _causes(error))
+            raise self._broken(error) from (None if quoted else error)
         status, raw = response.status_code, response.content
         if not response.is_success:
-            raise failure(self.name, status, response.headers, raw)
+            shown = self._hide(raw.decode("latin-1")).encode("latin-1")
+            raise failure(self.name, status, response.headers, shown)
         body = parse(raw)
         if not body or not body.get("choices"):
             raise UnknownOutcome(f"{self.name}: status {status} without a completion in it")
@@ -143,17 +165,21 @@ class OpenAI:
         import aiohttp
 
         causes = tuple(_causes(error))
-        cause = causes[-1]
+        shown = self._hide(str(causes[-1]))
         if any(isinstance(cause, aiohttp.ClientConnectorCertificateError) for cause in causes):
-            return Misconfigured(f"{self.name}: its certificate is not trusted here: {cause}")
+            return Misconfigured(f"{self.name}: its certificate is not trusted here: {shown}")
         never_sent = (
             aiohttp.ClientConnectorError,
             aiohttp.ClientHttpProxyError,
             aiohttp.ConnectionTimeoutError,
         )
         if any(isinstance(cause, never_sent) for cause in causes):
-            return Retryable(f"{self.name}: cannot connect: {cause}")
-        return UnknownOutcome(f"{self.name}: the connection broke after sending: {cause!r}")
+            return Retryable(f"{self.name}: cannot connect: {shown}")
+        return UnknownOutcome(f"{self.name}: the connection broke after sending: {self._hide(repr(causes[-1]))}")
+
+    def _hide(self, text: str) -> str:
+        """Return a text without our key: servers and proxies quote what they were sent."""
+        return self._secret.sub("***", text) if self._secret else text
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -4,6 +4,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from runs.errors import NotDurable
@@ -60,9 +61,14 @@ def append(fd: int, data: bytes) -> None:
 def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     """Put a new file at `path` in one go: readers and crashes see the old one or the new one."""
     draft = path.with_name(f".{path.name}.tmp")
-    with draft.open("wb", buffering=BUFFER_BYTES) as file:
-        file.writelines(pieces)
-        file.flush()
-        sync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb", buffering=BUFFER_BYTES) as file:
+            file.writelines(pieces)
+            file.flush()
+            sync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is what must be told
+            draft.unlink(missing_ok=True)
+        raise
     sync_dir(path.parent)

@@ -7,10 +7,12 @@ import asyncio
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import click
 import orjson
+from dotenv import load_dotenv
 
 import pipelines
 from pipelines import Launch, Pipeline, Unit
@@ -24,8 +26,13 @@ from tasks.work import Invalid, Outcome, Valid, advance
 
 __all__ = ["main", "through"]
 
+ENVIRONMENT = Path(__file__).parents[1] / ".env"
 READ_AHEAD = 1000
 """Units under way at once: the output keeps the order of the input, and memory stays flat."""
+
+
+class _BadInput(click.ClickException):
+    exit_code = 2  # 1 says that units failed
 
 
 class Ends(NamedTuple):
@@ -78,9 +85,9 @@ def _units(lines: Iterable[bytes]) -> Iterator[Unit]:
         try:
             unit = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise click.ClickException(f"standard input, line {number}: {error}") from error
+            raise _BadInput(f"standard input, line {number}: {error}") from error
         if not (isinstance(unit, dict) and isinstance(unit.get("unit_id"), str)):
-            raise click.ClickException(
+            raise _BadInput(
                 f"standard input, line {number}: not a unit, which is an object with a unit_id "
                 "(octobatch items PIPELINE prints them)"
             )
@@ -97,9 +104,7 @@ def _line(value: object) -> bytes:
 @click.option("--provider", help="Ask this provider.")
 @click.option("--model", help="Ask this model.")
 @click.option("--emulate", is_flag=True, help="Rehearse: a stand-in on this machine answers.")
-@click.option(
-    "--failures", type=click.File("wb"), default="/dev/stderr", help="File for failure records."
-)
+@click.option("--failures", type=click.File("wb"), help="File for failure records; else stderr.")
 def main(
     *,
     pipeline: str,
@@ -107,13 +112,14 @@ def main(
     provider: str | None,
     model: str | None,
     emulate: bool,
-    failures: BinaryIO,
+    failures: BinaryIO | None,
 ) -> None:
     """Take units from standard input through STEP of PIPELINE; valid ones go to standard output."""
+    load_dotenv(ENVIRONMENT)
     launch = Launch(provider=provider, model=model, emulate=emulate)
     try:
         loaded = pipelines.load(pipelines.find(pipeline))
-        ends = Ends(sys.stdout.buffer, failures)
+        ends = Ends(sys.stdout.buffer, failures or sys.stderr.buffer)
         failed = asyncio.run(through(loaded, step, launch, _units(sys.stdin.buffer), ends))
     except (
         pipelines.PipelineError,
@@ -122,7 +128,7 @@ def main(
         ProviderError,
         TaskError,
     ) as error:
-        raise click.ClickException(str(error)) from error
+        raise _BadInput(str(error)) from error
     sys.exit(1 if failed else 0)
 
 

@@ -15,10 +15,15 @@ def command(*, as_json: bool) -> None:
 
     import runs
     from flows.console import screen
-    from flows.pipes import out
+    from flows.pipes import out, say
     from flows.summary import cost_in_words
 
-    views = [runs.read(run) for run in runs.list_runs()]
+    views: list[runs.RunView] = []
+    for run in runs.list_runs():
+        try:
+            views.append(runs.read(run))
+        except runs.RunError as error:  # one that cannot be read hides no other
+            say(f"{run.name}: {error}")
     rows = [(view, runs.totals(view.state)) for view in views]
     if as_json:
         out(
@@ -45,10 +50,10 @@ def command(*, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run", no_wrap=True)
-    table.add_column("state")
+    table.add_column("state", no_wrap=True)
     for heading in ("done", "units", "valid", "failed", "cost"):
-        table.add_column(heading, justify="right")
-    table.add_column("started")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("started, UTC", no_wrap=True)
     for view, numbers in rows:
         table.add_row(
             Text(view.name),
@@ -57,7 +62,9 @@ def command(*, as_json: bool) -> None:
             f"{numbers.units:,}",
             f"{numbers.valid:,}",
             f"{numbers.failed:,}",
-            cost_in_words(numbers.cost_usd, emulated=view.state.spec.emulate),
-            f"{view.state.created:%Y-%m-%d %H:%M} UTC",
+            cost_in_words(numbers.cost_usd, emulated=view.state.spec.emulate, short=True),
+            f"{view.state.created:%m-%d %H:%M}",
         )
     screen().print(table)
+    if any(view.state.spec.emulate for view in views):
+        say("(costs in brackets: emulated, nothing was paid)")

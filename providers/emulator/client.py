@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from providers.emulator.home import Home
 from providers.emulator.jsons import dumps, loads
-from providers.errors import Misconfigured
+from providers.errors import Misconfigured, Retryable
 
 __all__ = ["Ledger", "latency", "ledger", "rehearse", "reset", "script", "start", "status", "stop"]
 
@@ -102,12 +102,19 @@ def reset(root: Path) -> None:
 
 
 async def rehearse(url: str, replies: Mapping[str, str]) -> None:
-    """Give the texts to answer requests with, by the hexadecimal SHA-256 of the request's body."""
+    """Give the texts to answer requests with, by the hexadecimal SHA-256 of the request's body.
+
+    Raises:
+        Retryable: the emulator does not answer; nothing was asked yet.
+    """
     import aiohttp
 
     body = dumps(replies)
-    async with aiohttp.request("POST", f"{url}/_rehearse", data=body) as response:
-        response.raise_for_status()
+    try:
+        async with aiohttp.request("POST", f"{url}/_rehearse", data=body) as response:
+            response.raise_for_status()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Retryable(f"the emulator at {url} takes no rehearsal: {error!r}") from error
 
 
 def script(url: str, rules: Iterable[Mapping[str, Any]], *, seed: int = 0) -> None:

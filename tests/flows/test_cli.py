@@ -105,12 +105,13 @@ def test_ps_lists_runs_newest_first(octo, make_view):
     names = ["first-of-two-runs-with-long-names", "second-of-two-runs-with-long-names"]
     for name in names:
         make_view(name=name)
-    code, out, _ = octo("ps")
+    code, out, err = octo("ps")
     assert code == 0
     assert [line.split()[:2] for line in out.splitlines()[1:]] == [
         [name, "complete"] for name in reversed(names)
     ]
-    assert "$0.0123 (emulated: nothing was paid)" in out
+    assert "($0.0123)" in out
+    assert "emulated, nothing was paid" in err
     rows = json.loads(octo("ps", "--json")[1])
     assert [(row["run"], row["valid"], row["cost_usd"]) for row in rows] == [
         (name, 3, 0.0123) for name in reversed(names)

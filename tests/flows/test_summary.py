@@ -66,7 +66,7 @@ def test_people_read_what_came_out(make_view, failure):
     assert "30 in, 15 out" in text
     assert "$0.0123 (emulated: nothing was paid)" in text
     assert "outputs/results.jsonl" in text
-    assert "octobatch info Sailor" in text
+    assert "read the failures" in text
 
 
 @pytest.mark.parametrize("where", ["message", "rule", "reason"])
@@ -103,7 +103,7 @@ def test_a_cost_is_never_guessed(cost_usd, emulated, words):
 @pytest.mark.parametrize(
     ("status", "closed", "next_"),
     [
-        (Status.COMPLETE, True, "octobatch info Sailor"),
+        (Status.COMPLETE, True, "read the results"),
         (Status.PAUSED, False, "octobatch run Sailor"),
         (Status.FAILED, False, "octobatch run Sailor"),
         (Status.CANCELLED, False, "nothing: it was cancelled"),

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+import pickle
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
 
+from pipelines.errors import SandboxError
 from pipelines.expressions import UNIT, parse
 from pipelines.sandbox import Program, Sandbox, Stopped
 
@@ -58,6 +62,135 @@ async def test_a_worker_that_dies_is_replaced():
         (worker,) = {child.pid for child in psutil.Process().children()} - before
         os.kill(worker, signal.SIGKILL)
         assert await sandbox.run(DOUBLE, [{"x": 1}, {"x": 2}]) == [2, 4]
+
+
+WATCHDOG = Program("def dig(row):\n    return len(str(10 ** row['x']))\n", "dig")
+
+
+def workers():
+    return {child.pid for child in psutil.Process().children() if child.name() == "monty"}
+
+
+async def kill_next_call(sandbox, *, kill=signal.SIGKILL):
+    """Let a call begin that does not end, and kill the worker under it."""
+    call = asyncio.create_task(sandbox.run(SPIN, [{"x": "spin"}]))
+    await asyncio.sleep(0.1)
+    for worker in workers():
+        os.kill(worker, kill)
+    return call
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_worker_that_dies_alone_with_a_row_says_nothing_of_it(kind):
+    """Its reply was good, and is paid."""
+    async with Sandbox() as sandbox:
+        assert await sandbox.run(DOUBLE, [{"x": 1}]) == [2]
+        for worker in workers():
+            os.kill(worker, kind)
+        assert await sandbox.run(DOUBLE, [{"x": 2}]) == [4]
+
+
+async def test_a_worker_that_dies_before_it_learns_a_program_is_replaced():
+    async with Sandbox() as sandbox:
+        assert await sandbox.run(DOUBLE, [{"x": 1}]) == [2]
+        for worker in workers():
+            os.kill(worker, signal.SIGKILL)
+        assert await sandbox.run(SPIN, [{"x": 2}]) == [2]
+
+
+async def test_a_worker_that_dies_again_is_no_verdict():
+    """The caller hears of it, and the sandbox goes on."""
+    async with Sandbox(seconds=30) as sandbox:
+        call = await kill_next_call(sandbox)
+        await asyncio.sleep(0.1)
+        while not call.done():
+            for worker in workers():
+                os.kill(worker, signal.SIGKILL)
+            await asyncio.sleep(0.1)
+        with pytest.raises(SandboxError, match="died twice") as caught:
+            await call
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+        assert await sandbox.run(DOUBLE, [{"x": 2}]) == [4]
+
+
+async def test_a_row_for_which_the_watchdog_kills_the_worker_is_stopped_alone():
+    """It is the limit that ended it, whoever carried that out."""
+    async with Sandbox(seconds=0.3) as sandbox:
+        short, long = await sandbox.run(WATCHDOG, [{"x": 2}, {"x": 10**7}])
+    assert short == 3
+    assert isinstance(long, Stopped)
+
+
+async def test_a_program_that_cannot_be_defined_is_no_verdict():
+    async with Sandbox() as sandbox:
+        with pytest.raises(SandboxError, match="nonsense"):
+            await sandbox.run(Program("nonsense(", "nonsense"), [{"x": 1}])
+        assert await sandbox.run(DOUBLE, [{"x": 2}]) == [4]
+
+
+INTERRUPTED = """
+import asyncio, os, signal, sys
+import psutil
+from pipelines.sandbox import Program, Sandbox
+
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+mine = signal.getsignal(signal.SIGINT)
+LENGTH = Program("def length(row):\\n    return len(row['x'])\\n", "length")
+
+
+def workers():
+    return {child.pid for child in psutil.Process().children()}
+
+
+async def main():
+    async with Sandbox() as one, Sandbox() as two:
+        both = one.run(LENGTH, [{"x": "a"}]), two.run(LENGTH, [{"x": "b"}])
+        assert await asyncio.gather(*both) == [[1], [1]]
+        assert signal.getsignal(signal.SIGINT) is mine
+        for victim in workers():  # those that replace them must be deaf, too
+            os.kill(victim, signal.SIGKILL)
+        both = one.run(LENGTH, [{"x": "a"}]), two.run(LENGTH, [{"x": "b"}])
+        assert await asyncio.gather(*both) == [[1], [1]]
+        assert signal.getsignal(signal.SIGINT) is mine
+        before = workers()
+        print("ready", flush=True)
+        while not heard:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert workers() == before and len(before) == 2
+        assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in before)
+        assert await one.run(LENGTH, [{"x": "abc"}]) == [3]
+        print("alive", flush=True)
+
+
+asyncio.run(main())
+"""
+
+
+def test_ctrl_c_does_not_reach_the_worker():
+    """A terminal sends it to the whole process group, where it is ours to hear."""
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout.read() == "alive\n"
+    assert process.returncode == 0
+
+
+async def test_a_sandbox_works_outside_the_main_thread():
+    """Where no handler may be set."""
+
+    async def double():
+        async with Sandbox() as sandbox:
+            return await sandbox.run(DOUBLE, [{"x": 2}])
+
+    assert await asyncio.to_thread(lambda: asyncio.run(double())) == [4]
 
 
 async def test_a_cancelled_call_leaves_a_working_sandbox():

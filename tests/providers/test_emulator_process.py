@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import pytest
 
 from providers.emulator import client
 from providers.emulator.home import Home
-from providers.errors import Misconfigured
+from providers.errors import Misconfigured, Retryable
 
 BODY = orjson.dumps({"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hello."}]})
 SHA = sha256(BODY).hexdigest()
@@ -74,6 +75,23 @@ async def test_rehearsed_reply_is_given_and_charged(url):
     said = await ask(url)
     assert said["choices"][0]["message"]["content"] == "Arr!"
     assert client.ledger(url).requests == {SHA: 1}
+
+
+async def test_rehearsing_with_an_emulator_that_died_is_tried_again():
+    """As asking it is: somebody may start it anew."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(Retryable, match="emulator"):
+        await client.rehearse(url, {SHA: "Arr!"})
+
+
+async def test_rehearsing_with_an_emulator_that_hangs_up_is_tried_again():
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    with pytest.raises(Retryable, match="emulator"):
+        await client.rehearse(url, {SHA: "Arr!"})
+    server.close()
 
 
 async def test_ledger_shows_repeated_calls(url):

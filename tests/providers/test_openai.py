@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from providers import openai as openai_adapter
+from providers.answers import parse
 from providers.connect import wire
 from providers.errors import (
     Misconfigured,
@@ -19,7 +20,7 @@ from providers.errors import (
     Retryable,
     UnknownOutcome,
 )
-from providers.keys import Key
+from providers.keys import EMULATED, UNUSED, Key
 from providers.neutral import Request
 from providers.openai import connect, failure, from_wire
 from providers.protocol import Adapter, Limits, Provider
@@ -215,6 +216,50 @@ async def test_key_is_in_no_error(vendor):
     vendor.says(401, {"error": {"message": f"bad key {SECRET}", "code": "invalid_api_key"}})
     error = await refusal(vendor)
     assert SECRET not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("status", [307, 400, 401, 404, 422, 429, 500])
+@pytest.mark.parametrize("place", ["message", "code", "type"])
+async def test_key_is_in_no_refusal(vendor, status, place):
+    """Some proxies quote the request's headers: neither sentence, body nor code keeps the key."""
+    told = f'{{"authorization": "Bearer {SECRET}"}}'
+    error = await refusal(vendor.says(status, {"error": {place: told}}))
+    assert SECRET not in "".join(traceback.format_exception(error))
+    assert not any(SECRET in str(value) for value in error.args)
+    if isinstance(error, RequestRejected):
+        assert b"***" in error.body
+
+
+async def test_key_in_json_escapes_is_hidden(vendor):
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in SECRET)
+    error = await refusal(vendor.says(400, f'{{"error": {{"message": "{escaped}"}}}}'.encode()))
+    assert isinstance(error, RequestRejected)
+    assert str(error) == "***"
+    assert parse(error.body) == {"error": {"message": "***"}}
+
+
+async def test_key_in_a_page_is_hidden(vendor):
+    error = await refusal(vendor.says(400, f"<html>Bearer {SECRET}".encode()))
+    assert isinstance(error, RequestRejected)
+    assert error.body == b"<html>Bearer ***"
+
+
+async def test_key_is_in_no_broken_connection(vendor):
+    """What is no HTTP is quoted by the client."""
+    vendor.script, vendor.closes = [f"Bearer {SECRET}\r\n\r\n".encode()], True
+    error = await refusal(vendor)
+    assert type(error) is UnknownOutcome
+    assert SECRET not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("public", [UNUSED, EMULATED])
+async def test_what_is_sent_in_place_of_a_key_is_a_word_like_any_other(vendor, public):
+    word = public.reveal()
+    vendor.says(400, {"error": {"message": f"{word} parameter"}})
+    provider = connect(public, vendor.url, name="local", limits=Limits(1, 1))
+    with pytest.raises(RequestRejected, match=f"{word} parameter"):
+        await provider.ask(WIRE)
+    await provider.close()
 
 
 def test_code_is_a_word():

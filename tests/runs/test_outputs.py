@@ -1,10 +1,20 @@
 """Derived files: the same bytes from the same input, whole or not at all, in input order."""
 
+import errno
 import json
 
 import pytest
 
-from runs import Run, Unaccounted, collect_outputs, files, finish_chunk, read_jsonl, settle
+from runs import (
+    NotDurable,
+    Run,
+    Unaccounted,
+    collect_outputs,
+    files,
+    finish_chunk,
+    read_jsonl,
+    settle,
+)
 from runs.paths import ChunkPaths, RunPaths
 
 UNITS = [{"unit_id": f"u{i}", "text": "ä\n", "n": i / 3} for i in range(4)]
@@ -102,3 +112,19 @@ def test_outputs_of_an_unfinished_run_hold_what_is_there(make_run):
     run = RunPaths(make_run())
     collect_outputs(run.dir)
     assert (run.results.read_bytes(), run.failures.read_bytes()) == (b"", b"")
+
+
+def _full(*_):
+    raise NotDurable(errno.ENOSPC, "no space")
+
+
+@pytest.mark.parametrize("failing", ["sync", "rows"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch, failing):
+    path = tmp_path / "file"
+    files.write_whole(path, [b"old"])
+    if failing == "sync":
+        monkeypatch.setattr(files, "sync", _full)
+    with pytest.raises(OSError, match="no space"):
+        files.write_whole(path, iter(_full, None) if failing == "rows" else [b"new"])
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"old"

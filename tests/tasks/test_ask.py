@@ -224,7 +224,7 @@ async def test_who_waits_for_a_turn_when_the_run_stops_is_not_asked(make_asker, 
 
 
 async def test_an_answer_that_does_not_come_in_time_is_let_go(make_asker, unit, traced):
-    """At the end of the grace; the unit stays open and nothing is written of it."""
+    """At the end of the grace; the unit stays open, and the trace says that it was cut."""
     provider, brake = Provider(gate=asyncio.Event()), Brake(grace_seconds=0)
     under_way = asyncio.create_task(make_asker(provider, brake=brake)(asking(unit)))
     await provider.asked.wait()

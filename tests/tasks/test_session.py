@@ -1,6 +1,8 @@
 """A run taken through its steps without Prefect: hostile replies, a refused key, conservation."""
 
 import asyncio
+import errno
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pipelines
 import runs
 from pipelines import Launch
 from providers.emulator import client
+from runs import files
 from tasks.create import create_run
 from tasks.session import opened
 
@@ -78,6 +81,29 @@ async def _through(run_dir: Path) -> None:
 
         await asyncio.gather(*map(chain, session.open_chunks()))
         session.end()
+
+
+@pytest.mark.parametrize("kth", [1, 2, 4])
+def test_a_full_disk_pauses_the_run_and_stops_paying(run_of, root, monkeypatch, kth):
+    """What cannot be kept is not paid for; with room again the run ends as if undisturbed."""
+    units = {f"u{n}": GOOD for n in range(6)}
+    whole = run_of(units).paths.results.read_bytes()
+    client.reset(root)
+    kept = itertools.count(1)
+
+    def append(fd: int, line: bytes) -> None:
+        if next(kept) >= kth:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        files.append(fd, line)
+
+    with monkeypatch.context() as full:
+        full.setattr("runs.results.append", append)
+        view = run_of(units)
+    assert view.state.status is runs.Status.PAUSED
+    assert (view.state.paused_reason or "").startswith("disk: No space left on device")
+    asyncio.run(_through(view.paths.dir))
+    assert view.paths.results.read_bytes() == whole
+    assert runs.totals(runs.read(view.paths.dir).state).failed == 0
 
 
 def _rows(path: Path) -> dict[str, dict[str, object]]:
