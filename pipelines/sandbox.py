@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from pipelines.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from pydantic_monty import AsyncMonty, AsyncMontySession
 
@@ -93,8 +93,8 @@ class Sandbox:
             return await self._try(program, rows)
         except SandboxError as error:
             raise SandboxError(
-                f"the rules could not be evaluated: their worker died twice ({error}). "
-                "No unit is judged by that: go on once the cause is found."
+                f"the rules could not be evaluated, twice: {error}. "
+                "That is no verdict on any unit: their replies are kept, go on when it is mended."
             ) from error
 
     async def _try(
@@ -157,15 +157,38 @@ class Sandbox:
         await self._session_exits.aclose()
 
 
-_deaf = 0
-"""How many sandboxes are starting a worker: the last one gives SIGINT its handler back."""
-
-
-@contextmanager
-def _sigint_ignored() -> Iterator[None]:
-    """Ignore SIGINT, so that a worker started meanwhile always does.
+class _Deafness:
+    """Ignores SIGINT while workers are started: ignoring is inherited, a handler is not.
 
     A terminal sends Ctrl-C to the whole process group: the run hears it and ends in peace, for
-    which it needs its worker. A handler would not be inherited, being deaf is. Outside the main
-    thread no handler can be set, and nothing is done. It takes a few milliseconds.
+    which it needs its worker. Outside the main thread handlers cannot be set: nothing is done.
     """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        """Sandboxes that start a worker now; the last one gives the handler back."""
+        self._handler: Any = None
+
+    @contextmanager
+    def __call__(self) -> Generator[None]:
+        """Ignore SIGINT inside the block: a few milliseconds, in which a Ctrl-C is lost."""
+        # None: what is installed does not come from Python, and could not be given back.
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGINT) is None
+        ):
+            yield
+            return
+        if self._depth == 0:
+            self._handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            # Who has set another handler meanwhile keeps it.
+            if self._depth == 0 and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+                signal.signal(signal.SIGINT, self._handler)
+
+
+_sigint_ignored = _Deafness()

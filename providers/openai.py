@@ -62,7 +62,7 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> "OpenAI"
     client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
     _forget_environment(client)
     url = f"{base_url.rstrip('/')}/chat/completions"
-    return OpenAI(transport, httpx2.URL(url), _headers(client), name, limits, _secret(key))
+    return OpenAI(transport, httpx2.URL(url), _headers(client), name, limits, secret=_secret(key))
 
 
 def _pool_limits() -> Any:
@@ -101,7 +101,7 @@ def _written(letter: str) -> str:
     """Return a pattern of all the ways to write a letter in JSON."""
     forms = {letter, json.dumps(letter)[1:-1], "\\/" if letter == "/" else letter}
     longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
-    return rf"(?:{'|'.join(longest_first)}|\u(?i:{ord(letter):04x}))"
+    return rf"(?:{'|'.join(longest_first)}|\\u(?i:{ord(letter):04x}))"
 
 
 class OpenAI:
@@ -118,6 +118,7 @@ class OpenAI:
         headers: "Headers",
         name: str,
         limits: Limits,
+        *,
         secret: re.Pattern[str] | None,
     ) -> None:
         self.name = name
@@ -175,7 +176,9 @@ class OpenAI:
         )
         if any(isinstance(cause, never_sent) for cause in causes):
             return Retryable(f"{self.name}: cannot connect: {shown}")
-        return UnknownOutcome(f"{self.name}: the connection broke after sending: {self._hide(repr(causes[-1]))}")
+        return UnknownOutcome(
+            f"{self.name}: the connection broke after sending: {self._hide(repr(causes[-1]))}"
+        )
 
     def _hide(self, text: str) -> str:
         """Return a text without our key: servers and proxies quote what they were sent."""

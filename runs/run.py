@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from runs import fold
 from runs.counts import Counts
+from runs.errors import IllegalMove
 from runs.journal import Journal, Replayed, replay
 from runs.lock import RunLock, briefly
 from runs.logs import Log, dump_no_stacks, dump_stacks
@@ -152,19 +153,12 @@ class Run:
     def snapshot(self, *, force: bool = False) -> None:
         """Write MANIFEST.json and its summary, unless that was done a moment ago."""
         with self._one_at_a_time:
-            began = self._monotonic()
-            if began < self._next_snapshot and not force:
-                return
-            self._journal.check_ours()
-            self._journal.sync()  # a manifest must not know more than the journal on disk
-            replayed = Replayed(self._journal.state, self._journal.end)
-            write_snapshot(self.paths, replayed, at=self._clock())
-            ended = self._monotonic()
-            pause = max(SNAPSHOT_SECONDS, SNAPSHOT_SHARE * (ended - began))
-            self._next_snapshot = ended + pause
+            self._check_open()
+            if force or self._monotonic() >= self._next_snapshot:
+                self._snapshot()
 
     def log(self, word: str, **fields: object) -> None:
-        """Write a line for people."""
+        """Write a line for people, if that is possible; a closed run has no more to say."""
         self._run_log.add(word, **fields)
 
     def trace(
@@ -197,19 +191,20 @@ class Run:
 
     def close(self) -> None:
         """Write a last snapshot and give the run up; a second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self.snapshot(force=True)
-            self.paths.pid.unlink(missing_ok=True)
-            self.log("closed", epoch=self._epoch)
-        finally:
-            _held.pop(self.paths.dir, None)
-            self._lock.release()
-            dump_no_stacks()
-            for file in (self._journal, self._run_log, self._trace_log):
-                file.close()
+        with self._one_at_a_time:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._snapshot()
+                self.paths.pid.unlink(missing_ok=True)
+                self.log("closed", epoch=self._epoch)
+            finally:
+                _held.pop(self.paths.dir, None)
+                self._lock.release()
+                dump_no_stacks()
+                for file in (self._journal, self._run_log, self._trace_log):
+                    file.close()
 
     def _begin(self, flow_run: str | None) -> None:
         damaged = keep_damaged(self.paths.manifest, at=self._clock())
@@ -229,7 +224,25 @@ class Run:
 
     def _append(self, event: fold.Event, *, synced: bool = True) -> None:
         with self._one_at_a_time:
+            self._check_open()
             self._journal.append(event, epoch=self._epoch, synced=synced)
+
+    def _snapshot(self) -> None:
+        began = self._monotonic()
+        self._journal.check_ours()
+        self._journal.sync()  # a manifest must not know more than the journal on disk
+        replayed = Replayed(self._journal.state, self._journal.end)
+        write_snapshot(self.paths, replayed, at=self._clock())
+        ended = self._monotonic()
+        pause = max(SNAPSHOT_SECONDS, SNAPSHOT_SHARE * (ended - began))
+        self._next_snapshot = ended + pause
+
+    def _check_open(self) -> None:
+        """Make sure that the descriptors are still ours: after `close` they may be any file's."""
+        if self._closed:
+            raise IllegalMove(
+                f"{self.paths.dir} was closed by this process and takes no more: open it again"
+            )
 
 
 def snapshot_of(run_dir: Path) -> bool:

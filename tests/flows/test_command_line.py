@@ -12,7 +12,7 @@ import pytest
 
 from flows import server
 from providers.emulator import client as emulator
-from runs import Status, read, totals
+from runs import Liveness, Status, read, totals
 
 pytestmark = pytest.mark.cold
 
@@ -42,10 +42,10 @@ def test_the_demo_says_what_it_did(undisturbed):
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(shell, undisturbed, eventually):
     """Ctrl-C pauses within five seconds; `octobatch run last` ends with the same bytes."""
     with shell.slow(1.0):
-        running = shell.start(*RUN, "--name", "stopped")
+        running = shell.start(*RUN, "--name", "stopped", start_new_session=True)
         eventually(lambda: 10 < shell.asked("stopped") < 100)
         began = time.monotonic()
-        running.send_signal(signal.SIGINT)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: every process of the group
         out, err = running.communicate(timeout=30)
         took = time.monotonic() - began
     assert running.returncode == 130
@@ -61,6 +61,20 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(shell, undisturbed, e
     assert went_on.returncode == 1
     assert json.loads(went_on.stdout)["valid"] == 57
     assert shell.outputs("stopped") == undisturbed[0]
+
+
+@pytest.mark.parametrize("answers", [5, 90])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(shell, undisturbed, eventually, answers):
+    """The real command, Prefect and all, by kill -9: the same bytes in the end."""
+    name = f"shot-{answers}"
+    with shell.slow(0.3):
+        running = shell.start(*RUN, "--name", name, start_new_session=True)
+        eventually(lambda: shell.asked(name) >= answers)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate(timeout=30)
+    assert read(shell.root / name).liveness in {Liveness.DETACHED, Liveness.PENDING}
+    assert shell.octobatch("run", name, "--quiet").returncode == 1
+    assert shell.outputs(name) == undisturbed[0]
 
 
 def test_a_second_interrupt_ends_at_once(shell, undisturbed, eventually):

@@ -265,7 +265,7 @@ def test_what_was_acknowledged_survives_kill_9(make_run):
         assert read(folder).state.seq >= last
 
 
-def trace(run, unit="u1"):
+def traced(run, unit="u1"):
     run.trace(
         provider="openai", model="gpt-6-luna", step="generate", chunk="chunk_000",
         unit=unit, attempt=2, seconds=0.81234, status="200", tokens_in=12, tokens_out=34,
@@ -275,7 +275,7 @@ def trace(run, unit="u1"):
 def test_logs_are_a_word_and_fields_on_one_line(run):
     """Whatever a unit's id or an error holds."""
     run.log("chunk_closed", chunk="chunk_000", valid=97, note=None, why='a "b"\nc')
-    trace(run, unit="evil\n2026 \ud800=")
+    traced(run, unit="evil\n2026 \ud800=")
     *_, told = run.paths.run_log.read_text().splitlines()
     assert told == (
         r'2026-11-22T18:00:00.000Z chunk_closed chunk=chunk_000 valid=97 why="a \"b\"\nc"'
@@ -294,7 +294,7 @@ def test_a_closed_run_takes_nothing_more(run):
     files_ = (run.paths.journal, run.paths.run_log, run.paths.trace_log, run.paths.manifest)
     before = [path.read_bytes() for path in files_]
     run.log("late")
-    trace(run)
+    traced(run)
     for change in (
         lambda: run.set_status(Status.RUNNING),
         lambda: run.hint({}, force=True),
