@@ -52,7 +52,7 @@ def _made(pipeline: Pipeline) -> Iterator[_Made]:
         case Strategy.CROSS_PRODUCT:
             return _cross_product(pipeline)
         case Strategy.PERMUTATION:
-            raise NotImplementedError("loading refuses it")
+            raise AssertionError("loading refuses it")
         case _:
             assert_never(pipeline.units.strategy)
 
