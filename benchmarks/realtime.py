@@ -156,7 +156,7 @@ def main() -> None:
     from providers.emulator import client
     from runs import runs_root
 
-    server.wait_until_healthy(server.ensure().url)
+    server.ready(server.ensure())
     url = client.start(runs_root())
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "Bench"

@@ -112,8 +112,8 @@ class _Check:
         if "unit_id" in self.pipeline.units.positions:
             yield self._problem(("units", "positions", "unit_id"), "'unit_id' is reserved")
 
-    def fields(self) -> frozenset[str] | None:
-        """Return the fields of units, or None when only some of many units were looked at.
+    def fields(self) -> frozenset[str]:
+        """Return the fields of units, as far as the first many of them show.
 
         Raises:
             PipelineError: the items do not make units.

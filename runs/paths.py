@@ -83,14 +83,6 @@ class RunPaths:
         return self.dir / "TRACE_LOG.txt"
 
     @property
-    def orchestrator_log(self) -> Path:
-        return self.dir / "orchestrator.log"
-
-    @property
-    def control(self) -> Path:
-        return self.dir / "control"
-
-    @property
     def outputs(self) -> Path:
         return self.dir / "outputs"
 
