@@ -1,63 +1,86 @@
-"""Read items from their file: YAML and JSON whole, JSON lines as a stream, each also gzipped."""
+"""Read items from a file: YAML and JSON whole; JSON lines, CSV and Parquet as a stream."""
 
-import gzip
-import io
 import json
-import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from pipelines import csv_items, parquet_items
 from pipelines.errors import PipelineError, Problem
+from pipelines.item_file import MAX_LINE_BYTES, Item, opened
 from pipelines.nearest import did_you_mean
 from pipelines.strict_yaml import Document, Keys, read_yaml
 from pipelines.values import MAX_DEPTH, Unfit, clean
 
-__all__ = ["FORMATS", "Item", "format_of", "groups", "items"]
+__all__ = ["FORMATS", "Format", "format_of", "groups", "items", "suffix_of", "unknown_format"]
 
-FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 MAX_DOCUMENT_BYTES = 256 * 2**20
-"""A document is read whole; JSON lines are not, and know no such limit."""
-MAX_LINE_BYTES = 10 * 2**20
+"""A document is read whole; lines and tables are not, and know no such limit."""
 
 
-class Item(NamedTuple):
-    """One item, and where it stands."""
+class Format(StrEnum):
+    """How a file of items is read."""
 
-    value: Any
-    line: int | None
-    number: int
-    """Counted from 1."""
-
-    @property
-    def place(self) -> str:
-        """Where to look for it."""
-        return f"item {self.number}" if self.line is None else f"line {self.line}"
+    YAML = "yaml"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
 
 
-def format_of(path: Path) -> str | None:
+FORMATS = {
+    ".yaml": Format.YAML,
+    ".yml": Format.YAML,
+    ".json": Format.JSON,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".parquet": Format.PARQUET,
+}
+
+
+def suffix_of(path: Path) -> str:
+    """Return what the name of `path` says of its format: `.csv.gz`, say."""
+    name = path.name.lower()
+    return Path(name.removesuffix(".gz")).suffix + ".gz" * name.endswith(".gz")
+
+
+def format_of(path: Path) -> Format | None:
     """Return how `path` is to be read, by its name; None when it cannot be."""
-    return FORMATS.get(Path(path.name.lower().removesuffix(".gz")).suffix)
+    return FORMATS.get(suffix_of(path).removesuffix(".gz"))
+
+
+def unknown_format(path: Path) -> str:
+    """Return what to say of a file that cannot be read, by its name."""
+    return f"{path.name!r} is in no known format: {', '.join(FORMATS)}, each also with .gz"
 
 
 def items(path: Path, key: str | None) -> Iterator[Item]:
-    """Yield the items of `path`: its lines, its list, or the list under `key`.
+    """Yield the items of `path`: its lines or rows, its list, or the list under `key`.
+
+    A file that is one list needs no key, and may have one for the sake of others.
 
     Raises:
         PipelineError: the file, or an item, cannot be read.
     """
-    if format_of(path) == "jsonl":
-        return _lines(path)
-    document = _document(path)
-    if key is not None:
-        return iter(_listed(path, document, key))
-    if not isinstance(document.value, list):
-        wanted = "name one of its lists with `items_key`"
-        raise PipelineError([Problem(path, 1, f"the items are not a list; {wanted}")])
-    return iter(_located(document, document.value, ()))
+    match format_of(path):
+        case Format.JSONL:
+            return _lines(path)
+        case Format.CSV:
+            return csv_items.rows(path, ",")
+        case Format.TSV:
+            return csv_items.rows(path, "\t")
+        case Format.PARQUET:
+            return parquet_items.rows(path)
+        case Format.YAML | Format.JSON as written:
+            return _listed_items(path, _document(path, written), key)
+        case None:
+            raise PipelineError([Problem(path, None, unknown_format(path))])
 
 
 def groups(path: Path, keys: tuple[str, ...]) -> list[list[Item]]:
@@ -66,12 +89,21 @@ def groups(path: Path, keys: tuple[str, ...]) -> list[list[Item]]:
     Raises:
         PipelineError: the file cannot be read, or a list is missing.
     """
-    if format_of(path) == "jsonl":
-        raise PipelineError(
-            [Problem(path, None, "JSON lines hold one list; positions need several")]
-        )
-    document = _document(path)
+    written = format_of(path)
+    if written not in {Format.YAML, Format.JSON}:
+        message = f"a {written} file holds one list, and positions need several: use YAML or JSON"
+        raise PipelineError([Problem(path, None, message)])
+    document = _document(path, written)
     return [_listed(path, document, key) for key in keys]
+
+
+def _listed_items(path: Path, document: Document, key: str | None) -> Iterator[Item]:
+    if isinstance(document.value, list):
+        return iter(_located(document, document.value, ()))
+    if key is None:
+        wanted = "name one of its lists with `items_key`"
+        raise PipelineError([Problem(path, 1, f"the items are not a list; {wanted}")])
+    return iter(_listed(path, document, key))
 
 
 def _listed(path: Path, document: Document, key: str) -> list[Item]:
@@ -90,14 +122,22 @@ def _located(document: Document, values: list[Any], keys: Keys) -> list[Item]:
     ]
 
 
-def _document(path: Path) -> Document:
-    with _opened(path) as file:
+def _document(path: Path, written: Format | None) -> Document:
+    with opened(path) as file:
         content = file.read(MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:
         size = f"{MAX_DOCUMENT_BYTES >> 20} MB"
-        raise PipelineError([Problem(path, None, f"larger than {size}: use JSON lines (.jsonl)")])
+        raise PipelineError(
+            [
+                Problem(
+                    path,
+                    None,
+                    f"larger than {size}: save it as JSON lines (.jsonl), which are streamed",
+                )
+            ]
+        )
     try:
-        if format_of(path) == "yaml":
+        if written is Format.YAML:
             document = read_yaml(path, content.decode("utf-8-sig"))
         else:
             document = Document(_parsed(content), {})
@@ -111,7 +151,7 @@ def _document(path: Path) -> Document:
 
 
 def _lines(path: Path) -> Iterator[Item]:
-    with _opened(path) as file:
+    with opened(path) as file:
         number = 0
         line = 0
         while content := file.readline(MAX_LINE_BYTES + 1):
@@ -145,13 +185,3 @@ def _parsed(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return clean(json.loads(content.decode("utf-8-sig"))).value
-
-
-@contextmanager
-def _opened(path: Path) -> Generator[gzip.GzipFile | io.BufferedReader]:
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            yield file
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PipelineError([Problem(path, None, f"cannot be read: {reason}")]) from error

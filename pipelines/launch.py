@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 __all__ = ["Launch"]
 
@@ -25,6 +33,14 @@ class Launch(BaseModel):
     lane: Literal["realtime"] = Field(
         default="realtime", description="How models are asked: one call per unit, many at once."
     )
+    items: str | None = Field(
+        default=None,
+        description="Take the items from this file instead of the pipeline's own; `-` on the "
+        "command line: from standard input, as JSON lines.",
+    )
+    repeat: PositiveInt | None = Field(
+        default=None, description="Make every unit N times, whatever the pipeline says."
+    )
     max_units: PositiveInt | None = Field(default=None, description="Take the first N units only.")
     sample: PositiveInt | None = Field(
         default=None, description="Take N units at random, always the same N."
@@ -42,14 +58,19 @@ class Launch(BaseModel):
         default=None,
         description="Ask a model on this machine: a GGUF file, or `default` for the bundled one.",
     )
+    allow_scripts: bool = Field(
+        default=False,
+        description="Run the pipeline's own scripts on this machine, with your rights.",
+    )
 
     BUNDLED: ClassVar[str] = "default"
+    STDIN: ClassVar[str] = "-"
 
-    @field_validator("local")
+    @field_validator("local", "items")
     @classmethod
-    def _absolute(cls, path: str | None) -> str | None:
+    def _absolute(cls, path: str | None, info: ValidationInfo) -> str | None:
         """Keep a path that holds wherever the run is gone on with."""
-        if path is None or path == cls.BUNDLED:
+        if path is None or path == {"local": cls.BUNDLED, "items": cls.STDIN}[str(info.field_name)]:
             return path
         return str(Path(path).expanduser().absolute())
 
@@ -58,6 +79,11 @@ class Launch(BaseModel):
         if self.emulate and self.local is not None:
             raise ValueError("the emulator and a local model cannot both answer: choose one")
         return self
+
+    @property
+    def items_file(self) -> Path | None:
+        """Return the file of items that was named; None for the pipeline's own."""
+        return None if self.items is None else Path(self.items)
 
     @property
     def gguf(self) -> Path | None:

@@ -1,112 +1,106 @@
-"""Make units of items: one each, or one per combination; every unit with an id of its own."""
+"""The units of a pipeline: all of them or some, once or repeated, each with an id of its own."""
 
 import hashlib
 import heapq
-import itertools
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, assert_never
+from collections.abc import Iterator
+from itertools import islice
 
+from pipelines.distinct import Hashes, Repeated, key_of
 from pipelines.errors import PipelineError, Problem
-from pipelines.items import Item, groups, items
-from pipelines.model import Pipeline, Strategy
+from pipelines.folder import CONFIG
+from pipelines.making import Made, Maker, Making
+from pipelines.model import Pipeline
+from pipelines.seeds import repetition_seed
 from pipelines.verdicts import Unit
 
 __all__ = ["units"]
 
-ID_FIELDS = ("unit_id", "id", "name")
-MAX_ID = 200
-
-
-class _Made(NamedTuple):
-    """A unit and the items that it was made of."""
-
-    unit: Unit
-    source: tuple[Item, ...]
-
-    @property
-    def place(self) -> str:
-        return " with ".join(item.place for item in self.source)
-
 
 def units(
-    pipeline: Pipeline, *, max_units: int | None = None, sample: int | None = None
+    pipeline: Pipeline,
+    *,
+    max_units: int | None = None,
+    sample: int | None = None,
+    repeat: int | None = None,
 ) -> Iterator[Unit]:
     """Yield the units of `pipeline`, in the order of its items.
+
+    An id that is there twice is found when all have been made: whoever stops earlier hears nothing.
 
     Args:
         pipeline: A loaded pipeline.
         max_units: End after so many.
         sample: Take so many at random: the same ones each time, whatever their order.
+        repeat: Make all units so many times; None for what the pipeline says.
 
     Raises:
-        PipelineError: an item cannot be read, has no usable id, or one that was there before.
+        PipelineError: there are no items; or one cannot be read, has no usable id, or another's.
     """
-    stream = _distinct(pipeline, lambda: _made(pipeline))
-    return itertools.islice(stream if sample is None else _sample(stream, sample), max_units)
+    if pipeline.items is None:
+        message = "names no items: add `items_source: FILE`, or say --items FILE"
+        raise PipelineError([Problem(pipeline.folder / CONFIG, None, message)])
+    maker = Maker(pipeline, pipeline.items)
+    if sample is None:
+        return _repeated(pipeline, maker, repeat, at_most=max_units)
+    chosen = _sample(_repeated(pipeline, maker, repeat, at_most=None), sample)
+    return islice(chosen, max_units)
 
 
-def _made(pipeline: Pipeline) -> Iterator[_Made]:
-    match pipeline.units.strategy:
-        case Strategy.DIRECT:
-            return _direct(pipeline)
-        case Strategy.CROSS_PRODUCT:
-            return _cross_product(pipeline)
-        case Strategy.PERMUTATION:
-            raise AssertionError("loading refuses it")
-        case _:
-            assert_never(pipeline.units.strategy)
+def _repeated(
+    pipeline: Pipeline, maker: Maker, repeat: int | None, *, at_most: int | None
+) -> Iterator[Unit]:
+    """Yield all units of the first repetition, then all of the next.
+
+    Ids that are distinct in the first are so in all: what marks a repetition ends them.
+    """
+    making = maker.making()
+    times = repeat or pipeline.units.repeat
+    marked = max(times, pipeline.units.repeat) > 1  # one of many keeps the ids it has among them
+    taken = 0
+    for repetition in range(times):
+        left = None if at_most is None else at_most - taken
+        look = not (repetition or making.distinct)
+        for unit in _once(maker, making, left, look=look):
+            taken += 1
+            yield _marked(unit, repetition, pipeline.units.seed) if marked else unit
 
 
-def _direct(pipeline: Pipeline) -> Iterator[_Made]:
-    for item in items(pipeline.folder / pipeline.items_source, pipeline.items_key):
-        if not isinstance(item.value, dict):
-            raise _wrong(pipeline, item, "an item must be a mapping of fields")
-        unit_id = {"unit_id": _id(pipeline, item)}
-        yield _Made({**unit_id, **item.value, **unit_id}, (item,))  # it stands first, and wins
+def _once(maker: Maker, making: Making, at_most: int | None, *, look: bool) -> Iterator[Unit]:
+    """Yield the units once; with `look`, see at their end that no id was there twice."""
+    if not look:
+        for made in islice(making.make(), at_most):
+            yield made.unit
+        return
+    with Hashes() as hashes:
+        add = hashes.add
+        for made in islice(making.make(), at_most):
+            add(hash(key_of(made.unit["unit_id"])))
+            yield made.unit
+        again = hashes.repeated()
+    if again.times:
+        _refuse_twins(maker, islice(making.make(), at_most), again)
 
 
-def _cross_product(pipeline: Pipeline) -> Iterator[_Made]:
-    positions = pipeline.units.positions
-    lists = groups(pipeline.folder / pipeline.items_source, tuple(positions.values()))
-    named = [[(_id(pipeline, item), item) for item in group] for group in lists]
-    for combination in itertools.product(*named):
-        unit: Unit = {"unit_id": "-".join(name for name, _ in combination)}
-        for position, (_, item) in zip(positions, combination, strict=True):
-            unit[position] = item.value
-        yield _Made(unit, tuple(item for _, item in combination))
+def _refuse_twins(maker: Maker, stream: Iterator[Made], again: Repeated) -> None:
+    """Raise if two ids are the same, and not their hashes only."""
+    first: dict[str, Made] = {}
+    for made in stream:
+        key = key_of(made.unit["unit_id"])
+        if hash(key) not in again.hashes:
+            continue
+        earlier = first.setdefault(key, made)
+        if earlier is not made:
+            raise maker.taken(made, earlier, more=again.times - 1)
 
 
-def _id(pipeline: Pipeline, item: Item) -> str:
-    value = item.value
-    if isinstance(value, dict):
-        wanted = (pipeline.units.id_field,) if pipeline.units.id_field else ID_FIELDS
-        field = next((name for name in wanted if name in value), None)
-        if field is None:
-            raise _wrong(pipeline, item, f"the item has no field {' or '.join(wanted)} to name it")
-        value = value[field]
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise _wrong(pipeline, item, f"{value!r} cannot name an item: use text or a whole number")
-    name = str(value).replace(" ", "_").replace("/", "-")
-    if not name.isprintable() or not 0 < len(name) <= MAX_ID:
-        raise _wrong(
-            pipeline, item, f"{value!r} cannot name an item: 1 to {MAX_ID} visible characters"
-        )
-    return name
-
-
-def _distinct(pipeline: Pipeline, make: Callable[[], Iterator[_Made]]) -> Iterator[Unit]:
-    """Yield the units, each id once; what is remembered of an id is its hash, a few bytes."""
-    seen: set[int] = set()
-    for number, made in enumerate(make()):
-        unit_id = made.unit["unit_id"]
-        key = hash(unit_id)
-        if key in seen:
-            for earlier in itertools.islice(make(), number):
-                if earlier.unit["unit_id"] == unit_id:
-                    message = f"the id {unit_id!r} is taken: {earlier.place} has it too"
-                    raise _wrong(pipeline, made.source[0], message)
-        seen.add(key)
-        yield made.unit
+def _marked(unit: Unit, repetition: int, seed: int | None) -> Unit:
+    unit_id = unit["unit_id"]
+    return {
+        **unit,
+        "unit_id": f"{unit_id}__rep{repetition:04d}",
+        "_repetition_id": repetition,
+        "_repetition_seed": repetition_seed(unit_id, repetition, seed),
+    }
 
 
 def _sample(stream: Iterator[Unit], size: int) -> Iterator[Unit]:
@@ -116,8 +110,3 @@ def _sample(stream: Iterator[Unit], size: int) -> Iterator[Unit]:
     chosen = heapq.nsmallest(size, enumerate(stream), key=lot)
     for _, unit in sorted(chosen, key=lambda numbered: numbered[0]):
         yield unit
-
-
-def _wrong(pipeline: Pipeline, item: Item, message: str) -> PipelineError:
-    said: Any = message if item.line is not None else f"{item.place}: {message}"
-    return PipelineError([Problem(pipeline.folder / pipeline.items_source, item.line, said)])

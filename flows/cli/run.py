@@ -14,6 +14,10 @@ __all__ = ["command"]
 )
 @click.option("--init", "init_only", is_flag=True, help="Make the run directory and stop there.")
 @click.option("--resume", is_flag=True, help="Go on with the run TARGET (the default for a run).")
+@click.option(
+    "--items", metavar="FILE|-", help="Other items than the pipeline's; - is JSON lines on stdin."
+)
+@click.option("--repeat", type=click.IntRange(min=1), help="Make every unit N times.")
 @click.option("--max-units", type=click.IntRange(min=1), help="The first N units only.")
 @click.option("--sample", type=click.IntRange(min=1), help="N units at random, always the same N.")
 @click.option("--provider", help="Ask this provider at every step.")
@@ -27,6 +31,9 @@ __all__ = ["command"]
     flag_value="default",
     metavar="[FILE.gguf]",
     help="A real, small model on this machine answers (see `make demo-local`).",
+)
+@click.option(
+    "--allow-scripts", is_flag=True, help="Run the pipeline's own scripts, with your rights."
 )
 @click.option("--name", help="Name of the run directory.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many units are paid for.")

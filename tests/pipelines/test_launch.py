@@ -17,6 +17,15 @@ def test_what_is_no_option_is_refused(wrong):
         Launch(**wrong)
 
 
+def test_a_file_of_items_is_known_by_its_whole_path(tmp_path, monkeypatch):
+    """It holds wherever the run is made; `-` is standard input, and no path."""
+    monkeypatch.chdir(tmp_path)
+    launch = Launch(items="default")
+    assert (launch.items, launch.items_file) == (f"{tmp_path}/default", tmp_path / "default")
+    assert Launch(items="-").items == "-"
+    assert Launch().items_file is None
+
+
 def test_it_goes_through_json_and_back():
     launch = Launch(pipeline="NpcDialog", max_units=3, emulate=True)
     assert Launch.model_validate_json(launch.model_dump_json()) == launch

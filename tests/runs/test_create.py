@@ -7,6 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from runs import Liveness, RunExists, RunNotFound, Stage, Status, create, is_run, read, read_jsonl
+from runs.manifest import from_json
 from runs.paths import RunPaths
 
 
@@ -76,6 +77,42 @@ def test_a_large_file_is_named_not_copied(folder, make_spec, tmp_path):
     [file] = read(folder).state.files
     assert (file.path, file.size_bytes, file.copied) == (str(source), 10_000_001, False)
     assert file.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [6, 10_000_001])
+def test_a_file_that_is_there_already_is_frozen_where_it_is(folder, make_spec, size):
+    """What came by standard input is in the run's folder before the run is, however large."""
+    folder.mkdir(parents=True)
+    items = folder / "items.jsonl"
+    items.write_bytes(b"\n" * size)
+    create(folder, make_spec(), [(items, PurePath("items.jsonl"))], _units(1))
+    [file] = read(folder).state.files
+    assert (file.path, file.size_bytes, file.copied) == ("items.jsonl", size, True)
+    assert items.stat().st_size == size
+
+
+def test_a_chunk_is_written_whole_whatever_its_size(folder, make_spec):
+    """It goes to the disk a block at a time."""
+    create(folder, make_spec(chunk_size=2500), [], _units(4000))
+    run = RunPaths(folder)
+    sizes = {name: chunk.items for name, chunk in read(folder).state.chunks.items()}
+    assert sizes == {"chunk_000": 2500, "chunk_001": 1500}
+    stored = [unit for name in sizes for unit in read_jsonl(run.chunk(name).input)]
+    assert stored == list(_units(4000))
+
+
+def test_chunks_beyond_the_thousandth_stay_in_order(folder, make_spec):
+    """C18: their names widen, and as text chunk_1000 would come before chunk_101."""
+    create(folder, make_spec(chunk_size=1), [], _units(1003))
+    state = read(folder).state
+    assert list(state.chunks)[998:] == [
+        f"chunk_{n}" for n in ("998", "999", "1000", "1001", "1002")
+    ]
+    run = RunPaths(folder)
+    assert [next(read_jsonl(run.chunk(name).input))["unit_id"] for name in state.chunks] == [
+        f"u{n}" for n in range(1003)
+    ]
+    assert list(from_json(run.manifest.read_bytes()).state.chunks) == list(state.chunks)
 
 
 def test_units_that_cannot_be_made_leave_nothing_behind(folder, make_spec):
