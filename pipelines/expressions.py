@@ -1,65 +1,46 @@
-"""The language of rules: one Python expression over a unit's fields, of what is listed here.
+"""Read an expression of the pipeline's language: which fields it needs, and the code that it is.
 
-Reading an expression never runs it. What comes out refers to fields only as `__unit["name"]`, so no
-field can pass for a function and nothing of one unit is seen by the next.
+Reading never runs anything. In the code every field and variable is called `v_<name>`: none can
+pass for a function, and what a unit does not have is simply not there.
 """
 
 import ast
+import warnings
 from dataclasses import dataclass
 
+from pipelines.language import FUNCTIONS, KEYWORDS, METHODS, RANDOM, SYNTAX, TYPES, WORDS
 from pipelines.nearest import did_you_mean
 
-__all__ = ["UNIT", "Expression", "ExpressionError", "parse"]
+__all__ = ["PREFIX", "Expression", "ExpressionError", "parse"]
 
-UNIT = "__unit"
-"""The name under which code that is made from expressions finds the unit."""
-
-# fmt: off
-FUNCTIONS = frozenset({
-    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len",
-    "list", "max", "min", "range", "reversed", "round", "set", "sorted", "str", "sum", "tuple",
-    "zip",
-})
-METHODS = frozenset({
-    "capitalize", "casefold", "count", "endswith", "find", "get", "index", "isalnum", "isalpha",
-    "isdecimal", "isdigit", "islower", "isspace", "istitle", "isupper", "items", "join", "keys",
-    "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind",
-    "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
-    "upper", "values",
-})
-# fmt: on
-KEYWORDS = frozenset({"default", "key", "reverse", "start", "strict"})
+PREFIX = "v_"
+"""What a field's name begins with in the code."""
 MAX_CHARS = 10_000
-
-_ALLOWED: tuple[type[ast.AST], ...] = (
-    *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd),
-    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow),
-    *(ast.BitAnd, ast.BitOr, ast.BitXor, ast.Compare, ast.cmpop, ast.IfExp, ast.Constant),
-    *(
-        ast.Name,
-        ast.Load,
-        ast.Store,
-        ast.Attribute,
-        ast.Subscript,
-        ast.Slice,
-        ast.Call,
-        ast.keyword,
-    ),
-    *(ast.List, ast.Tuple, ast.Set, ast.Dict, ast.JoinedStr, ast.FormattedValue),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension),
-)
+MAX_DEPTH = 100
+"""The sandbox takes twice as much."""
+MAX_LOOPS = 10
+"""`for` in one comprehension."""
+MAX_PARTS = 100
+"""Arguments of one call, conditions in one `and`, names after one `for`."""
+_MAX_DIGITS = 1000
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 class ExpressionError(ValueError):
     """An expression that is not in the language."""
 
-    def __init__(self, message: str, column: int | None = None) -> None:
-        super().__init__(message, column)
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message, line, column)
         self.message = message
+        self.line = line
+        """Counted from 1; None in an expression of one line."""
         self.column = column
 
     def __str__(self) -> str:
-        return self.message if self.column is None else f"{self.message} (column {self.column})"
+        if self.column is None:
+            return self.message
+        line = "" if self.line is None else f"line {self.line}, "
+        return f"{self.message} ({line}column {self.column})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,80 +51,168 @@ class Expression:
     names: frozenset[str]
     """The fields it reads."""
     code: str
-    """The same, with each field as `__unit["name"]`."""
+    """One line of Python, with each field as `v_<name>`."""
     left: str | None
     """The code before its comparison: what was compared."""
+    shuffles: bool
+    """Whether it changes a list that it does not make."""
 
 
-def parse(source: str) -> Expression:
+def parse(source: str, *, random: bool = False) -> Expression:
     """Read `source`.
+
+    Args:
+        source: The expression; it may stand on several lines.
+        random: Whether it may draw lots.
 
     Raises:
         ExpressionError: it is no Python expression, or uses what is not allowed here.
     """
-    if len(source) > MAX_CHARS:
+    text = source.strip()
+    if len(text) > MAX_CHARS:
         raise ExpressionError(f"the expression is longer than {MAX_CHARS:,} characters")
-    fields = _Fields()
+    reader = _Reader(text, random=random)
     try:
-        body = fields.visit(ast.parse(source.strip(), mode="eval").body)
-        left = ast.unparse(body.left) if isinstance(body, ast.Compare) else None
-        return Expression(source, frozenset(fields.names), ast.unparse(body), left)
-    except SyntaxError as error:
-        raise ExpressionError(f"not an expression: {error.msg}", error.offset or None) from error
+        body = reader.read(_tree(text))
+        left = _code(body.left) if isinstance(body, ast.Compare) else None
+        return Expression(source, frozenset(reader.names), _code(body), left, reader.shuffles)
     except (RecursionError, MemoryError) as error:
         raise ExpressionError("the expression is nested too deeply") from error
-    except ExpressionError:
-        raise
+
+
+def _tree(text: str) -> ast.expr:
+    # Brackets let an expression go on in the next line.
+    several = "\n" in text
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # Python's, of escapes it does not know: for nobody here
+            return ast.parse(f"(\n{text}\n)" if several else text, mode="eval").body
+    except SyntaxError as error:
+        line = (error.lineno or 1) - 1 if several else None
+        column = error.offset or None
+        raise ExpressionError(f"not an expression: {error.msg}", line, column) from error
     except ValueError as error:
         raise ExpressionError(f"not an expression: {error}") from error
 
 
-class _Fields(ast.NodeTransformer):
-    """Refuses what is not allowed, and writes fields as what they are: entries of the unit."""
+def _code(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except ValueError as error:  # a control character in quotes in braces, before Python 3.12
+        raise ExpressionError(f"the f-string is too involved: {error}") from error
 
-    def __init__(self) -> None:
+
+class _Reader(ast.NodeTransformer):
+    """Refuses what is not allowed, and gives fields and variables their names in the code."""
+
+    def __init__(self, text: str, *, random: bool) -> None:
         self.names: set[str] = set()
-        self.bound: list[str] = []
+        self.shuffles = False
+        self._lines = text.split("\n")
+        self._random = random
+        self._bound: list[str] = []
+        self._depth = 0
+
+    def read(self, node: ast.expr) -> ast.expr:
+        read = self.visit(node)
+        assert isinstance(read, ast.expr)
+        return read
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if not isinstance(node, _ALLOWED):
-            raise _refused(node, f"{_WORDS.get(type(node), type(node).__name__)} is not allowed")
-        return super().visit(node)
+        if not isinstance(node, SYNTAX):
+            raise self._refused(
+                node, f"{WORDS.get(type(node), type(node).__name__)} is not allowed"
+            )
+        if _parts(node) > MAX_PARTS:
+            raise self._refused(node, f"it has more than {MAX_PARTS} parts")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ExpressionError("the expression is nested too deeply")
+        visited = super().visit(node)
+        self._depth -= 1
+        return visited
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, str | int | float | None):
+            raise self._refused(node, f"{ast.unparse(node)} is not allowed")
+        if isinstance(node.value, int) and node.value.bit_length() > _MAX_DIGITS * 3:
+            raise self._refused(node, f"the number has more than about {_MAX_DIGITS} digits")
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id.startswith("__"):
-            raise _refused(node, f"the name {node.id!r} is not allowed")
-        if node.id in self.bound or node.id in FUNCTIONS:
-            return node
-        self.names.add(node.id)
-        return _entry(ast.Name(UNIT, ast.Load()), node.id)
+            raise self._refused(node, f"the name {node.id!r} is not allowed")
+        if node.id == "random":
+            message = "'random' stands for the dice: random.choice(…), random.randint(…)"
+            raise self._refused(node, message)
+        if node.id not in self._bound:
+            self.names.add(node.id)
+        return _variable(node.id, node.ctx)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if node.attr.startswith("_"):
-            raise _refused(node, f"the name {node.attr!r} is not allowed")
-        return _entry(self.visit(node.value), node.attr)
+            raise self._refused(node, f"the name {node.attr!r} is not allowed")
+        return ast.Subscript(self.read(node.value), ast.Constant(node.attr), ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        function = node.func
-        if isinstance(function, ast.Attribute) and function.attr in METHODS:
-            function.value = self._expression(function.value)
-        elif isinstance(function, ast.Attribute):
-            known = did_you_mean(function.attr, METHODS)
-            raise _refused(function, f"the method {function.attr!r} is not allowed{known}")
-        elif not isinstance(function, ast.Name) or function.id not in FUNCTIONS - {*self.bound}:
-            name = function.id if isinstance(function, ast.Name) else "this"
-            raise _refused(
-                function, f"{name!r} is not a function here{did_you_mean(name, FUNCTIONS)}"
-            )
+        arguments = node.args
+        if isinstance(node.func, ast.Attribute):
+            self._method(node.func)
+        else:
+            arguments = self._function(node)
         for keyword in node.keywords:
-            if keyword.arg not in KEYWORDS:
-                raise _refused(node, f"the argument {keyword.arg or '**'!r} is not allowed")
-            keyword.value = self._expression(keyword.value)
-        node.args = [self._expression(argument) for argument in node.args]
+            self._keyword(node, keyword)
+        node.args[: len(arguments)] = [self.read(argument) for argument in arguments]
         return node
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
-        return self.generic_visit(node)
+    def _method(self, function: ast.Attribute) -> None:
+        if isinstance(function.value, ast.Name) and function.value.id == "random":
+            self._draw(function)
+        elif function.attr in METHODS:
+            function.value = self.read(function.value)
+        else:
+            known = did_you_mean(function.attr, METHODS)
+            raise self._refused(function, f"the method {function.attr!r} is not allowed{known}")
+
+    def _draw(self, function: ast.Attribute) -> None:
+        if not self._random:
+            raise self._refused(
+                function, "random is not allowed here: what is decided must not be drawn by lot"
+            )
+        if function.attr not in RANDOM:
+            known = did_you_mean(function.attr, RANDOM)
+            raise self._refused(function, f"random.{function.attr} is not allowed{known}")
+        self.shuffles |= function.attr == "shuffle"
+
+    def _function(self, node: ast.Call) -> list[ast.expr]:
+        """Return those arguments of a call that are still to be read."""
+        function = node.func
+        name = function.id if isinstance(function, ast.Name) else "this"
+        if name not in FUNCTIONS or name in self._bound:
+            known = did_you_mean(name, FUNCTIONS)
+            raise self._refused(function, f"{name!r} is not a function here{known}")
+        if name == "round":
+            node.func = ast.Name("__round", ast.Load())
+        if name == "pow" and len(node.args) != len(("base", "exponent")):
+            raise self._refused(node, "pow takes two numbers")
+        if name != "isinstance":
+            return node.args
+        if len(node.args) != len(("value", "type")) or not _types(node.args[1]):
+            raise self._refused(node, f"isinstance takes a value and of {', '.join(sorted(TYPES))}")
+        return node.args[:1]
+
+    def _keyword(self, call: ast.Call, keyword: ast.keyword) -> None:
+        if keyword.arg not in KEYWORDS:
+            raise self._refused(call, f"the argument {keyword.arg or '**'!r} is not allowed")
+        value = keyword.value
+        if keyword.arg != "key":
+            keyword.value = self.read(value)
+        elif not isinstance(value, ast.Name) or value.id not in FUNCTIONS:
+            raise self._refused(value, "key= takes the name of a function, as in key=len")
+        elif value.id == "round":
+            keyword.value = ast.Name("__round", ast.Load())
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
         return self._comprehension(node)
@@ -155,23 +224,25 @@ class _Fields(ast.NodeTransformer):
         return self._comprehension(node)
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
-        return self._comprehension(node)
+        # The sandbox has no generators. A list says so: the same code means the same in Python.
+        return self._comprehension(ast.ListComp(node.elt, node.generators))
 
-    def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-    ) -> ast.AST:
-        outside = len(self.bound)
+    def _comprehension(self, node: _Comprehension) -> ast.AST:
+        if len(node.generators) > MAX_LOOPS:
+            raise self._refused(node, f"there are more than {MAX_LOOPS} `for` in one comprehension")
+        outside = len(self._bound)
         for part in node.generators:
             if part.is_async:
-                raise _refused(node, "async is not allowed")
-            part.iter = self._expression(part.iter)
+                raise self._refused(part.target, "async is not allowed")
+            part.iter = self.read(part.iter)
             self._bind(part.target)
-            part.ifs = [self._expression(condition) for condition in part.ifs]
+            part.target = self.read(part.target)
+            part.ifs = [self.read(condition) for condition in part.ifs]
         if isinstance(node, ast.DictComp):
-            node.key, node.value = self._expression(node.key), self._expression(node.value)
+            node.key, node.value = self.read(node.key), self.read(node.value)
         else:
-            node.elt = self._expression(node.elt)
-        del self.bound[outside:]
+            node.elt = self.read(node.elt)
+        del self._bound[outside:]
         return node
 
     def _bind(self, target: ast.expr) -> None:
@@ -179,35 +250,38 @@ class _Fields(ast.NodeTransformer):
             for part in target.elts:
                 self._bind(part)
         elif not isinstance(target, ast.Name):
-            raise _refused(target, "only names can follow `for`")
-        elif target.id in FUNCTIONS or target.id.startswith("__"):
-            raise _refused(target, f"{target.id!r} cannot be used as a name here")
+            raise self._refused(target, "only names can follow `for`")
+        elif target.id in FUNCTIONS:
+            raise self._refused(target, f"{target.id!r} cannot be used as a name here")
         else:
-            self.bound.append(target.id)
+            self._bound.append(target.id)
 
-    def _expression(self, node: ast.expr) -> ast.expr:
-        visited = self.visit(node)
-        assert isinstance(visited, ast.expr)
-        return visited
-
-
-def _entry(mapping: ast.AST, key: str) -> ast.Subscript:
-    assert isinstance(mapping, ast.expr)
-    return ast.Subscript(mapping, ast.Constant(key), ast.Load())
-
-
-def _refused(node: ast.AST, message: str) -> ExpressionError:
-    column = getattr(node, "col_offset", None)
-    return ExpressionError(message, None if column is None else column + 1)
+    def _refused(self, node: ast.AST, message: str) -> ExpressionError:
+        line, offset = getattr(node, "lineno", None), getattr(node, "col_offset", None)
+        if line is None or offset is None:
+            return ExpressionError(message)
+        several = len(self._lines) > 1
+        written = self._lines[line - 2 if several else 0]
+        # Python counts bytes, people count characters.
+        column = len(written.encode()[:offset].decode(errors="replace")) + 1
+        return ExpressionError(message, line - 1 if several else None, column)
 
 
-_WORDS: dict[type[ast.AST], str] = {
-    ast.Await: "await",
-    ast.Lambda: "lambda",
-    ast.LShift: "<<",
-    ast.MatMult: "@",
-    ast.NamedExpr: ":=",
-    ast.RShift: ">>",
-    ast.Starred: "*",
-    ast.Yield: "yield",
-}
+def _variable(name: str, context: ast.expr_context) -> ast.Name:
+    return ast.Name(f"{PREFIX}{name}", context)
+
+
+def _parts(node: ast.AST) -> int:
+    match node:
+        case ast.BoolOp(values=parts) | ast.Compare(ops=parts) | ast.Call(args=parts):
+            return len(parts)
+        case ast.Tuple(elts=parts, ctx=ast.Store()) | ast.List(elts=parts, ctx=ast.Store()):
+            return len(parts)
+        case _:
+            return 0
+
+
+def _types(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return bool(node.elts) and all(_types(part) for part in node.elts)
+    return isinstance(node, ast.Name) and node.id in TYPES

@@ -1,13 +1,15 @@
 """Judge replies by a step's rules: all units of a batch in one call into the sandbox."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from pipelines.expressions import UNIT, Expression, parse
+import orjson
+
+from pipelines.expressions import Expression, parse
 from pipelines.model import Level, Rule
+from pipelines.programs import PRELUDE, catches, entry_name, indented, loads
 from pipelines.sandbox import Program, Sandbox, Stopped
 from pipelines.verdicts import Error, Unit
 
@@ -24,6 +26,8 @@ class Judged(NamedTuple):
     """What the rules say of one unit."""
 
     errors: tuple[Error, ...]
+    warnings: tuple[Error, ...]
+    """The rules of level `warning` that do not hold."""
     notes: tuple[str, ...]
 
 
@@ -61,22 +65,21 @@ class Rules:
 
     def _judged(self, unit: Unit, answer: Any) -> Judged:
         if isinstance(answer, Stopped):
-            return Judged((Error("$", "rules", f"the rules were stopped: {answer.reason}"),), ())
+            name = "rules" if answer.at is None else self.rules[answer.at].name
+            return Judged((Error("$", name, f"the rules were stopped: {answer.reason}"),), (), ())
         errors: list[Error] = []
+        warnings: list[Error] = []
         notes: list[str] = []
-        for rule, outcome in zip(self.rules, answer, strict=True):
+        for rule, outcome in zip(self.rules, orjson.loads(answer), strict=True):
             if outcome is None:
                 continue
             kind, detail = _Outcome(*outcome)
             if kind == "unclear":
                 notes.append(f"{rule.name}: not applied, since `when` failed: {detail}")
                 continue
-            message = _message(rule, unit, kind, detail)
-            if rule.level is Level.WARNING:
-                notes.append(f"{rule.name}: {message}")
-            else:
-                errors.append(Error("$", rule.name, message))
-        return Judged(tuple(errors), tuple(notes))
+            broken = Error("$", rule.name, _message(rule, unit, kind, detail))
+            (warnings if rule.level is Level.WARNING else errors).append(broken)
+        return Judged(tuple(errors), tuple(warnings), tuple(notes))
 
 
 def _message(rule: Rule, unit: Mapping[str, Any], kind: str, detail: str) -> str:
@@ -90,34 +93,34 @@ def _message(rule: Rule, unit: Mapping[str, Any], kind: str, detail: str) -> str
 
 
 def _program(compiled: Sequence[_Compiled]) -> Program:
-    digest = hashlib.sha256(repr(compiled).encode()).hexdigest()[:16]
-    entry = f"judge_{digest}"
-    functions = "".join(
-        _function(f"{entry}_{place}", expr, when) for place, (expr, when) in enumerate(compiled)
+    rules = [_function(expr, when) for expr, when in compiled]
+    entry = entry_name("judge", (line for rule in rules for line in rule))
+    lines = [PRELUDE]
+    for place, rule in enumerate(rules):
+        lines += [f"def {entry}_{place}(__unit):", *indented(rule)]
+    asked = (
+        f"__at = {place}; __said.append({entry}_{place}(__unit))" for place in range(len(rules))
     )
-    calls = ", ".join(f"{entry}_{place}({UNIT})" for place in range(len(compiled)))
-    return Program(f"{functions}def {entry}({UNIT}):\n    return [{calls}]\n", entry)
+    # Writing JSON looks at the clock: text that was cut short for want of time is no verdict.
+    body = ["global __at", "__said = []", *asked, "return json.dumps(__said)"]
+    return Program("\n".join([*lines, f"def {entry}(__unit):", *indented(body), ""]), entry)
 
 
-def _function(name: str, expr: Expression, when: Expression | None) -> str:
-    """Return a function that answers None when its rule holds or does not apply."""
-    applies = _guarded(f"if not ({when.code}): return None", "unclear") if when else ""
-    holds = _guarded(f"if {expr.code}: return None", "fault")
-    compared = f"""\
-    try:
-        return ['broken', str({expr.left or "''"})[:{MAX_SHOWN}]]
-    except Exception:
-        return ['broken', '']
-"""
-    return f"def {name}({UNIT}):\n{applies}{holds}{compared}"
+def _function(expr: Expression, when: Expression | None) -> list[str]:
+    """Return the inside of a function that answers None when its rule holds or does not apply."""
+    names = expr.names | (when.names if when else frozenset())
+    compared = expr.left or "''"
+    applies = _guarded(f"if not ({when.code}): return None", "unclear") if when else ()
+    return [
+        *loads(names, "__unit"),
+        *applies,
+        *_guarded(f"if {expr.code}: return None", "fault"),
+        "try:",
+        f"    return ['broken', str({compared})[:{MAX_SHOWN}]]",
+        "except Exception:",
+        "    return ['broken', '']",
+    ]
 
 
-def _guarded(statement: str, kind: str) -> str:
-    return f"""\
-    try:
-        {statement}
-    except KeyError as error:
-        return ['{kind}', f'there is no {{error}}']
-    except Exception as error:
-        return ['{kind}', f'{{type(error).__name__}}: {{error}}']
-"""
+def _guarded(statement: str, kind: str) -> list[str]:
+    return ["try:", f"    {statement}", *catches(f"return ['{kind}', reason]")]
