@@ -1,11 +1,12 @@
 """Take a reply's values as they were meant: the text "5" where the schema wants a number.
 
-A value that is valid is never made invalid. What changes is the value that is kept.
+What changes is the value that is kept. A value that is valid is never made invalid: all that can
+happen to it is that a whole 5.0 becomes 5.
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -14,12 +15,12 @@ from pipelines.replies import extract
 from pipelines.schemas import Schema
 from pipelines.values import Unfit, clean
 
-__all__ = ["Coerced", "coerce", "nearest_option", "unwrap"]
+__all__ = ["Coerced", "Options", "coerce", "unwrap"]
 
 _EMBELLISHMENT = "shadow "
 """What models like to put before the name of an archetype."""
 MAX_SHOWN = 60
-MAX_STEPS = 100_000
+MAX_STEPS = 300_000
 """Hostile replies to a schema that branches and recurs would otherwise take for ever."""
 
 
@@ -32,8 +33,14 @@ class Coerced(NamedTuple):
 
 def coerce(value: Any, schema: Schema) -> Coerced:
     """Return `value` with everything converted that `schema` asks for and that is plainly meant."""
+    valid = schema.accepts(value)
+    if valid and not _has_whole(value):
+        return Coerced(value, ())
     work = _Coercion(schema)
-    return Coerced(work.coerce(value, schema.document, "#", "$"), tuple(work.notes))
+    coerced = work.coerce(value, schema.document, "#", "$")
+    if valid and not schema.accepts(coerced):
+        return Coerced(value, ())
+    return Coerced(coerced, tuple(work.notes))
 
 
 def unwrap(fields: dict[str, Any], required: frozenset[str]) -> dict[str, Any]:
@@ -52,13 +59,21 @@ def unwrap(fields: dict[str, Any], required: frozenset[str]) -> dict[str, Any]:
     return {**inner, **outer}
 
 
-def nearest_option(text: str, options: list[Any]) -> str | None:
-    """Return the option that `text` names but for case, blanks and embellishment."""
-    named = text.strip().casefold().removeprefix(_EMBELLISHMENT).split(" | ")[0].strip()
-    for option in options:
-        if isinstance(option, str) and option.casefold() == named:
-            return option
-    return None
+class Options:
+    """What may be chosen from, found by name but for case, blanks and embellishment."""
+
+    def __init__(self, options: Sequence[Any]) -> None:
+        texts = [option for option in options if isinstance(option, str)]
+        self._exact = frozenset(texts)
+        # Of options that differ in case only, the first.
+        self._named = {option.casefold(): option for option in reversed(texts)}
+
+    def nearest(self, text: str) -> str:
+        """Return the option that `text` names; `text` itself when it is or names none."""
+        if text in self._exact:
+            return text
+        name = text.strip().casefold().removeprefix(_EMBELLISHMENT).split(" | ")[0].strip()
+        return self._named.get(name, text)
 
 
 @dataclass
@@ -66,6 +81,8 @@ class _Coercion:
     schema: Schema
     notes: list[str] = field(default_factory=list[str])
     steps: int = 0
+    options: dict[int, Options] = field(default_factory=dict[int, Options])
+    """By identity of the schema's part."""
 
     def coerce(
         self, value: Any, node: Any, at: str, path: str, refs: frozenset[str] = frozenset()
@@ -83,9 +100,8 @@ class _Coercion:
                 value = self._choose(value, node[keyword], f"{at}/{keyword}", path, refs)
         if "type" in node:
             value = self._convert(value, node, path)
-        options = [node["const"]] if "const" in node else node.get("enum", ())
-        if isinstance(value, str) and options and value not in options:
-            value = self._option(value, options, path)
+        if isinstance(value, str) and ("enum" in node or "const" in node):
+            value = self._option(value, node, path)
         if isinstance(value, dict):
             return self._object(value, node, at, path)
         if isinstance(value, list):
@@ -105,6 +121,10 @@ class _Coercion:
     ) -> Any:
         """Keep a value that a branch takes, else convert it for the first that takes it then."""
         accepts = self.schema.accepts_at
+        # It goes through the whole value for each branch.
+        self.steps += len(branches) * _size(value)
+        if self.steps > MAX_STEPS:
+            return value
         if any(accepts(f"{at}/{place}", value) for place in range(len(branches))):
             return value
         for place, branch in enumerate(branches):
@@ -129,24 +149,33 @@ class _Coercion:
                 return converted
         return value
 
-    def _option(self, value: str, options: list[Any], path: str) -> str:
-        option = nearest_option(value, options)
-        if option is None:
-            return value
-        self._note(path, value, option)
+    def _option(self, value: str, node: Mapping[str, Any], path: str) -> str:
+        options = self.options.get(id(node))
+        if options is None:
+            given = [node["const"]] if "const" in node else node["enum"]
+            options = self.options[id(node)] = Options(given)
+        option = options.nearest(value)
+        if option != value:
+            self._note(path, value, option)
         return option
 
     def _object(self, value: dict[str, Any], node: dict[str, Any], at: str, path: str) -> Any:
-        properties = node.get("properties", {})
-        # A key that a pattern may cover is left alone: whether it does is the validator's to say.
-        others = None if "patternProperties" in node else node.get("additionalProperties")
         coerced: dict[str, Any] = {}
         for key, item in value.items():
-            known = key in properties
-            part = properties[key] if known else others
-            keyword = f"properties/{_escaped(key)}" if known else "additionalProperties"
-            coerced[key] = self.coerce(item, part, f"{at}/{keyword}", f"{path}.{key}")
+            for part, keyword in self._parts(key, node):
+                item = self.coerce(item, part, f"{at}/{keyword}", f"{path}.{key}")  # noqa: PLW2901
+            coerced[key] = item
         return coerced
+
+    def _parts(self, key: str, node: dict[str, Any]) -> list[tuple[Any, str]]:
+        """Return what `node` says of the field `key`, each with its place."""
+        parts: list[tuple[Any, str]] = []
+        if key in node.get("properties", ()):
+            parts.append((node["properties"][key], f"properties/{_escaped(key)}"))
+        for pattern, part in node.get("patternProperties", {}).items():
+            if self.schema.matches(pattern, key):
+                parts.append((part, f"patternProperties/{_escaped(pattern)}"))
+        return parts or [(node.get("additionalProperties"), "additionalProperties")]
 
     def _array(self, value: list[Any], node: dict[str, Any], at: str, path: str) -> Any:
         first = node.get("prefixItems", [])
@@ -215,6 +244,21 @@ def _is(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     return isinstance(value, _TYPES[kind])
+
+
+def _has_whole(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_whole, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_whole, value))
+    return isinstance(value, float) and value.is_integer()
+
+
+def _size(value: Any) -> int:
+    """Return how many values `value` holds, itself among them."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
 
 
 def _escaped(key: str) -> str:

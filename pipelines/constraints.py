@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pipelines.coercion import nearest_option
+from pipelines.coercion import Options
 from pipelines.model import FieldType, Step
 from pipelines.verdicts import Error
 
@@ -40,7 +40,7 @@ def _errors(fields: dict[str, Any], step: Step) -> Iterator[Error]:
             bounds = _bounds(least, most)
             yield _error(name, "range", f"is {_named(fields[name])}, not a number {bounds}")
     for name, options in step.enums.items():
-        if name in fields and fields[name] not in options:
+        if name in fields and not any(_same(fields[name], option) for option in options):
             listed = ", ".join(map(str, options))
             yield _error(name, "enum", f"is {_named(fields[name])}, not one of: {listed}")
 
@@ -54,11 +54,16 @@ def _is(value: Any, kind: FieldType) -> bool:
         case FieldType.NUMBER | FieldType.FLOAT:
             return _is_number(value)
         case FieldType.INTEGER:
-            return _is_number(value) and value == int(value)
+            return _is_number(value) and (isinstance(value, int) or value.is_integer())
         case FieldType.ARRAY | FieldType.LIST:
             return isinstance(value, list)
         case FieldType.OBJECT | FieldType.DICT:
             return isinstance(value, dict)
+
+
+def _same(value: Any, option: Any) -> bool:
+    # To Python, true is 1.
+    return value == option and isinstance(value, bool) == isinstance(option, bool)
 
 
 def _is_number(value: Any) -> bool:
@@ -78,9 +83,7 @@ def _bounds(least: float | None, most: float | None) -> str:
 
 
 def _spelt(value: Any, options: tuple[Any, ...]) -> Any:
-    if not isinstance(value, str) or value in options:
-        return value
-    return nearest_option(value, list(options)) or value
+    return Options(options).nearest(value) if isinstance(value, str) else value
 
 
 def _error(field: str, constraint: str, message: str) -> Error:

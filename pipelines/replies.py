@@ -69,26 +69,30 @@ def extract(text: str) -> Extracted:
 def _longest(text: str) -> Any:
     best: _Candidate | None = None
     fault = "there is no JSON object in the reply"
+    broken: tuple[int, json.JSONDecodeError] | None = None
     for start, end in _spans(text):
         if end is None:
-            fault = "the JSON object in the reply is not closed"
+            fault, broken = "the JSON object in the reply is not closed", None
             continue
         try:
             candidate = _Candidate(_lenient(text[start:end]), end - start)
         except json.JSONDecodeError as error:
-            line = text.count("\n", 0, start) + error.lineno
-            fault = f"not valid JSON: {error.msg} (line {line} of the reply)"
+            broken = start, error
         except ValueError:
-            fault = "not valid JSON: a number is too long"
+            fault, broken = "not valid JSON: a number is too long", None
         except RecursionError:
-            fault = "the reply is nested too deeply"
+            fault, broken = "the reply is nested too deeply", None
         else:
             # Of equals the last: models mend what they said before.
             if best is None or candidate.length >= best.length:
                 best = candidate
-    if best is None:
-        raise _not_json(fault)
-    return best.value
+    if best is not None:
+        return best.value
+    if broken is not None:
+        start, error = broken
+        line = text.count("\n", 0, start) + error.lineno
+        fault = f"not valid JSON: {error.msg} (line {line} of the reply)"
+    raise _not_json(fault)
 
 
 def _spans(text: str) -> list[tuple[int, int | None]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipelines.efforts import branches, depth, effort
 from pipelines.verdicts import Error
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ __all__ = ["Schema", "SchemaFault", "parse_schema", "place"]
 
 MAX_ERRORS = 20
 MAX_MESSAGE = 500
+MAX_SCHEMA_DEPTH = 100
+MAX_BRANCHES = 1_000
+"""How many parts of a schema may speak of one and the same value."""
+MAX_EFFORT = 50_000
+"""How many comparisons it may take to find all that is wrong; the validator would not stop."""
 
 
 class SchemaFault(ValueError):
@@ -73,6 +79,10 @@ class Schema:
         validator = self._parts.get(pointer)
         return validator is not None and validator.is_valid(value)
 
+    def matches(self, pattern: str, text: str) -> bool:
+        """Return whether the validator finds `pattern` in `text`."""
+        return _compiled_pattern(pattern).is_valid(text)
+
     def part(self, pointer: str) -> Any:
         """Return the part of the schema at `pointer`, `#/…`; None when nothing is there."""
         part: Any = self.document
@@ -86,6 +96,8 @@ class Schema:
 
     def errors(self, value: Any) -> tuple[Error, ...]:
         """Return everything that is wrong with `value`, up to MAX_ERRORS."""
+        if effort(self, value) > MAX_EFFORT:
+            return (Error("$", "schema", "does not follow the schema, in too many ways to list"),)
         found = list(self._validator.iter_errors(value))
         errors = [
             Error(place(error.instance_path), error.kind.name, _message(error))
@@ -110,14 +122,28 @@ def parse_schema(text: bytes) -> Schema:
         raise SchemaFault("a schema of replies is an object")
     if document.get("type", "object") != "object":
         raise SchemaFault(f"a reply is an object, but the schema says {document['type']!r}")
+    if depth(document) > MAX_SCHEMA_DEPTH:
+        raise SchemaFault(f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels")
     schema = Schema(document)
     schema.check()
+    if branches(schema) > MAX_BRANCHES:
+        raise SchemaFault(
+            "anyOf, oneOf and allOf refer to one another so often that a reply could never be "
+            "checked; let each name what it means"
+        )
     return schema
 
 
 def place(keys: Sequence[str | int]) -> str:
     """Return the way to a value as people write it: `$.lines[0].text`."""
     return "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+
+
+@lru_cache(maxsize=1000)
+def _compiled_pattern(pattern: str) -> Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for({"pattern": pattern})
 
 
 def _compile(document: Mapping[str, Any]) -> Validator:

@@ -1,9 +1,12 @@
-"""Jinja2 as templates here have it: sandboxed, strict, a mapping's keys before its methods."""
+"""Jinja2 as templates have it here: sandboxed, strict, bounded, and data comes before methods.
 
-import json
+What a template makes is bounded (pipelines/metering.py), since it is rendered in the run's own
+process: its loops, calls, texts and lists are counted, and nothing that loops goes uncounted.
+"""
+
 import traceback
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,24 @@ import jinja2
 from jinja2 import FileSystemLoader, StrictUndefined, Template, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pipelines.bounded import (
+    METHODS,
+    NamedValues,
+    concatenated,
+    estimate_call,
+    estimate_operation,
+    filters,
+)
+from pipelines.counting import counting
 from pipelines.errors import TemplateError
+from pipelines.folder import inside
+from pipelines.metering import Meter, made, spend
 from pipelines.values import encodable
 
-__all__ = ["environment", "free_names", "mentions", "render"]
+__all__ = ["environment", "mentions", "render"]
 
 MAX_CHARS = 10_000_000
 
-_GUARDS = frozenset({"d", "default", "defined", "undefined"})
 _RENDERING_ERRORS = (
     jinja2.TemplateError,
     ArithmeticError,
@@ -33,27 +46,92 @@ _RENDERING_ERRORS = (
 
 
 class _Environment(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"+", "*", "%", "**"})
+    concat = staticmethod(concatenated)
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         # {{ npc.items }} means the field `items`, never the method of every mapping.
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # `to_bytes`, `translate` and their like make much out of little.
+        if isinstance(obj, str | int | float) and not (isinstance(obj, str) and attr in METHODS):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        estimate_operation(operator, left, right)
+        return made(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - positional, as Jinja calls it
+        args = estimate_call(obj, args, kwargs)
+        return made(super().call(context, obj, *args, **kwargs))
+
+    def _load_template(self, *args: Any, **kwargs: Any) -> Template:
+        # One template may include another twice, that another twice, and so on.
+        spend(1)
+        return super()._load_template(*args, **kwargs)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        try:
+            return super()._parse(source, name, filename)
+        except RecursionError:
+            raise jinja2.TemplateSyntaxError("is nested too deeply", 1, name, filename) from None
+
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, *args: Any, **kw: Any
+    ) -> str:
+        try:
+            return super()._generate(counting(source), name, filename, *args, **kw)
+        except RecursionError:
+            raise jinja2.TemplateSyntaxError("is nested too deeply", 1, name, filename) from None
+
+    def _compile(self, source: str, filename: str) -> Any:
+        try:
+            return super()._compile(source, filename)
+        except (MemoryError, RecursionError, SyntaxError):
+            # Python has limits of its own: 20 loops in one another, 100 brackets.
+            name = Path(filename).name
+            raise jinja2.TemplateSyntaxError("is nested too deeply", 1, name, filename) from None
+
+
+class _Loader(FileSystemLoader):
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        # Jinja follows links.
+        if inside(Path(self.searchpath[0]), template) is None:
+            raise jinja2.TemplateNotFound(template)
+        return super().get_source(environment, template)
+
+
+def _shown(value: Any) -> str:
+    """Return what an expression puts into the text."""
+    if isinstance(value, str):
+        return value
+    text = str(value)
+    spend(len(text))
+    return text
+
 
 @lru_cache(maxsize=32)
 def environment(folder: Path) -> jinja2.Environment:
     """Return the environment of the templates in `folder`; it reads nothing outside of it."""
-    made = _Environment(
-        loader=FileSystemLoader(folder),
+    templates = _Environment(
+        loader=_Loader(folder),
         undefined=StrictUndefined,
         autoescape=False,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Jinja's own writes ' and & as \\u escapes, for the sake of HTML.
-    made.filters["tojson"] = partial(json.dumps, ensure_ascii=False)
-    made.globals = {name: made.globals[name] for name in ("range", "dict", "namespace")}
-    return made
+    templates.filters = filters()
+    templates.globals = {
+        "range": templates.globals["range"],
+        "dict": dict,
+        "namespace": NamedValues,
+    }
+    return templates
 
 
 def render(template: Template, context: Mapping[str, Any]) -> str:
@@ -62,20 +140,26 @@ def render(template: Template, context: Mapping[str, Any]) -> str:
     Raises:
         TemplateError: it cannot be; the message names template and line.
     """
-    parts: list[str] = []
-    size = 0
     try:
         # Of Jinja's chain of globals a plain dict is made once, not at every rendering.
         if not isinstance(template.globals, dict):
             template.globals = dict(template.globals)
-        for part in template.generate(context):
-            parts.append(part)
-            size += len(part)
-            if size > MAX_CHARS:
-                raise TemplateError(f"{template.name}: longer than {MAX_CHARS:,} characters")
+        with Meter():
+            text = _joined(template, context)
     except _RENDERING_ERRORS as error:
         raise TemplateError(f"{_place(template, error)}: {_reason(error)}") from error
-    return encodable("".join(parts))
+    return encodable(text)
+
+
+def _joined(template: Template, context: Mapping[str, Any]) -> str:
+    parts: list[str] = []
+    size = 0
+    for part in template.generate(context):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_CHARS:
+            raise TemplateError(f"{template.name}: longer than {MAX_CHARS:,} characters")
+    return "".join(parts)
 
 
 def _place(template: Template, error: BaseException) -> str:
@@ -95,40 +179,15 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def free_names(templates: jinja2.Environment, name: str) -> dict[str, int]:
-    """Return the variables that the template `name` needs, each with its first line.
-
-    A variable that the template itself asks about (`is defined`, `default`) need not be given.
-
-    Raises:
-        jinja2.TemplateSyntaxError: it is no template.
-    """
-    tree = _tree(templates, name)
-    optional = {
-        guard.node.name
-        for guard in tree.find_all((nodes.Test, nodes.Filter))
-        if guard.name in _GUARDS and isinstance(guard.node, nodes.Name)
-    }
-    # Jinja counts a name as undeclared that is set in the branches of an `if` and used after it.
-    own = {used.name for used in tree.find_all(nodes.Name) if used.ctx == "store"}
-    needed = meta.find_undeclared_variables(tree) - optional - own - templates.globals.keys()
-    lines: dict[str, int] = {}
-    for used in tree.find_all(nodes.Name):
-        if used.name in needed:
-            lines.setdefault(used.name, used.lineno)
-    return lines
-
-
 def mentions(templates: jinja2.Environment, name: str, variable: str) -> bool:
-    """Return whether the template `name`, or one that it includes, uses `variable`.
-
-    Raises:
-        jinja2.TemplateNotFound: it includes one that is not there.
-    """
+    """Return whether the template `name`, or one that it includes, uses `variable`."""
     seen: set[str] = set()
     ahead = [name]
     while ahead:
-        tree = _tree(templates, ahead.pop())
+        try:
+            tree = _tree(templates, ahead.pop())
+        except jinja2.TemplateNotFound:  # `ignore missing`; else rendering says so
+            continue
         if variable in meta.find_undeclared_variables(tree):
             return True
         others = {other for other in meta.find_referenced_templates(tree) if other} - seen

@@ -11,7 +11,7 @@ from pipelines.sandbox import Sandbox
 from pipelines.values import Unfit
 from pipelines.verdicts import Error, Passed, Rejected, Stage, Unit, Verdict
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_fields"]
 
 
 async def judge(
@@ -21,17 +21,41 @@ async def judge(
 
     Each reply is judged alone; only rules see the unit's other fields. Nothing in a reply raises.
     """
-    verdicts = [_read(step, reply) for _, reply in asked]
+    return await _ruled(step, asked, [_read(step, reply) for _, reply in asked], sandbox)
+
+
+async def judge_fields(
+    step: PreparedStep, computed: Sequence[tuple[Unit, dict[str, Any]]], sandbox: Sandbox
+) -> list[Verdict]:
+    """Return the verdict on each (unit, fields computed of it), in order.
+
+    It is the gate that replies pass, but that nobody is kept from naming fields as they like.
+    """
+    verdicts = [_fit(step, fields, ()) for _, fields in computed]
+    return await _ruled(step, computed, verdicts, sandbox)
+
+
+async def _ruled(
+    step: PreparedStep,
+    asked: Sequence[tuple[Unit, object]],
+    verdicts: list[Verdict],
+    sandbox: Sandbox,
+) -> list[Verdict]:
+    """Return `verdicts` with what the step's rules say of those that pass so far."""
     if step.rules is None:
         return verdicts
     passed = [(n, verdict) for n, verdict in enumerate(verdicts) if isinstance(verdict, Passed)]
-    merged = [{**asked[n][0], **verdict.fields} for n, verdict in passed]
+    into = step.step.into
+    merged = [
+        {**asked[n][0], **verdict.fields, **({into: verdict.fields} if into else {})}
+        for n, verdict in passed
+    ]
     judged = await step.rules.judge(merged, sandbox)
-    for (n, verdict), (errors, notes) in zip(passed, judged, strict=True):
+    for (n, verdict), (errors, warnings, notes) in zip(passed, judged, strict=True):
         verdicts[n] = (
             Rejected(Stage.VALIDATION, errors)
             if errors
-            else Passed(verdict.fields, verdict.notes + notes)
+            else Passed(verdict.fields, verdict.notes + notes, warnings)
         )
     return verdicts
 
@@ -39,17 +63,22 @@ async def judge(
 def _read(step: PreparedStep, reply: str) -> Verdict:
     """Return what a reply is worth before its rules are asked."""
     try:
-        extracted = extract(reply)
+        fields, notes = extract(reply)
     except Unfit as unfit:
         error = Error(unfit.path, unfit.rule, unfit.message)
         return Rejected(Stage.SCHEMA_VALIDATION, (error,))
-    fields, notes = extracted
     if step.validator is not None:
-        fields, coerced = coerce(unwrap(fields, step.validator.required), step.validator)
+        fields = unwrap(fields, step.validator.required)
+    return _fit(step, _own(fields), notes)
+
+
+def _fit(step: PreparedStep, fields: dict[str, Any], notes: tuple[str, ...]) -> Verdict:
+    """Return whether `fields` are what the schema and the constraints ask for."""
+    if step.validator is not None:
+        fields, coerced = coerce(fields, step.validator)
         notes += coerced
-    fields = _own(fields)
-    if step.validator is not None and not step.validator.accepts(fields):
-        return Rejected(Stage.SCHEMA_VALIDATION, step.validator.errors(fields))
+        if not step.validator.accepts(fields):
+            return Rejected(Stage.SCHEMA_VALIDATION, step.validator.errors(fields))
     fields, errors = check(fields, step.step)
     return Rejected(Stage.VALIDATION, errors) if errors else Passed(fields, notes)
 

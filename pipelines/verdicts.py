@@ -36,7 +36,9 @@ class Passed:
     fields: dict[str, Any]
     """What the unit gains."""
     notes: tuple[str, ...] = ()
-    """What was changed to make it valid, and warnings."""
+    """What was changed to make it valid."""
+    warnings: tuple[Error, ...] = ()
+    """The rules of level `warning` that do not hold."""
 
 
 @dataclass(frozen=True, slots=True)

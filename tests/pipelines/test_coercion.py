@@ -1,22 +1,34 @@
 """A value is taken as it was meant; what is valid stays valid."""
 
+import json
+
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.coercion import coerce, unwrap
 from pipelines.schemas import Schema
+from tests.pipelines.random_schemas import schemas, values
 
 
 def coerced(value, node, **defs):
-    schema = Schema({"type": "object", "properties": {"a": node}, "$defs": defs})
+    schema = Schema(
+        {
+            "type": "object",
+            "properties": {"a": node},
+            "$defs": defs,
+            "definitions": {"count": {"type": ["integer", "null"]}},
+        }
+    )
     return coerce({"a": value}, schema).value["a"]
 
 
 ARRAY = {"type": "array", "items": {"type": "integer"}}
 TAGS = {"type": "array", "items": {"type": "object", "properties": {"tag": {"type": "string"}}}}
 NULLABLE = {"type": ["integer", "null"]}
+INT = {"type": "integer"}
+NUMBERED = {"type": "object", "patternProperties": {"^n_": INT}}
 EITHER = {"anyOf": [{"type": "integer"}, {"type": "boolean"}, {"type": "null"}]}
 
 
@@ -63,6 +75,14 @@ EITHER = {"anyOf": [{"type": "integer"}, {"type": "boolean"}, {"type": "null"}]}
         ("cold|warm", {"enum": ["Warm", "cold"]}, "cold|warm"),
         ("X", {"enum": [1, "x"]}, "x"),
         ("YES", {"const": "yes"}, "yes"),
+        ("5", {"const": 5}, "5"),
+        ("b", {"enum": ["B", "b"]}, "b"),
+        ({"n_1": "5", "m": "5"}, NUMBERED, {"n_1": 5, "m": "5"}),
+        ({"n_1": "5", "m": "5"}, {**NUMBERED, "additionalProperties": INT}, {"n_1": 5, "m": 5}),
+        ("5", {"oneOf": [{"type": "integer"}, {"type": "null"}]}, 5),
+        ("5", {"$ref": "#/definitions/count"}, 5),
+        ("7", {"allOf": [{"$ref": "#/definitions/count"}, {"maximum": 9}]}, 7),
+        ([{"n": "1"}], {"type": "array", "items": {"properties": {"n": NULLABLE}}}, [{"n": 1}]),
     ],
 )
 def test_a_value_is_taken_as_it_was_meant(value, node, expected):
@@ -141,6 +161,36 @@ def test_what_is_valid_stays_valid_and_equal(value):
     result = coerce(value, Schema(SCHEMA)).value
     jsonschema.validate(result, SCHEMA)
     assert result == value
+
+
+@settings(max_examples=300)
+@given(schemas, values)
+def test_what_the_oracle_takes_is_left_as_it_is(node, value):
+    oracle = jsonschema.Draft202012Validator(node)
+    schema = Schema(node)
+    result = coerce(value, schema).value
+    if oracle.is_valid(value):
+        assert result == value
+    assert schema.accepts(result) == oracle.is_valid(result)
+
+
+@settings(max_examples=300)
+@given(schemas, values)
+def test_what_was_taken_as_it_was_meant_is_not_taken_otherwise_again(node, value):
+    # What must be a list and a text at once goes from one to the other.
+    assume("allOf" not in json.dumps(node))
+    schema = Schema(node)
+    once = coerce(value, schema).value
+    assert json.dumps(coerce(once, schema).value) == json.dumps(once)
+
+
+def test_draft_7_has_a_reference_stand_alone():
+    document = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "properties": {"a": {"$ref": "#/definitions/text", "type": "integer"}},
+        "definitions": {"text": {"type": "string"}},
+    }
+    assert coerce({"a": "5"}, Schema(document)) == ({"a": "5"}, ())
 
 
 @pytest.mark.parametrize(

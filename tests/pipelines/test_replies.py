@@ -117,8 +117,10 @@ def test_what_is_no_object_is_said_plainly(reply, message):
         '[{"' * 300_000,
         "<think>" * 140_000,
         '{"a":1}' * 140_000,
+        '{"a":x}' * 140_000,
+        '{"}"[\\"]' * 110_000,
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_hostile_replies_take_time_in_line_with_their_length(hostile):
     began = time.process_time()

@@ -1,8 +1,10 @@
 """What a reply is worth: judged alone, kept as it was meant, never an exception."""
 
 import json
+from dataclasses import replace
 
 import jinja2
+import jsonschema
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -17,9 +19,12 @@ from pipelines import (
     Stage,
     Step,
     judge,
+    judge_fields,
     load,
     prepare,
 )
+from pipelines.schemas import Schema
+from tests.pipelines.random_schemas import schemas, values
 
 
 @pytest.fixture
@@ -117,6 +122,10 @@ ANY_REPLY = PreparedStep(
     feedback=True,
     validator=None,
     rules=None,
+    when=None,
+    computation=None,
+    computed=None,
+    seed=None,
 )
 
 
@@ -127,6 +136,67 @@ async def test_whatever_a_model_says_comes_out_encodable(reply):
     if isinstance(verdict, Passed):
         orjson.dumps(verdict.fields)
         assert "unit_id" not in verdict.fields
+
+
+@settings(max_examples=60)
+@given(schemas, values, st.sampled_from(["", "Sure!\n```json\n", "<think>{}</think>"]))
+async def test_what_passes_is_what_the_oracle_takes(node, value, before):
+    step = replace(ANY_REPLY, validator=Schema(node))
+    verdict = await verdict_of(step, before + json.dumps(value))
+    if isinstance(verdict, Passed):
+        jsonschema.validate(verdict.fields, node)
+    else:
+        assert verdict.stage is Stage.SCHEMA_VALIDATION
+
+
+@settings(max_examples=60)
+@given(schemas, st.text(st.sampled_from('{}[]":,\\ab1+-.\n \ud800')))
+async def test_no_text_raises(node, text):
+    assert await verdict_of(replace(ANY_REPLY, validator=Schema(node)), text)
+
+
+async def test_rules_see_what_is_put_into_a_field_there_too(make_step):
+    step = make_step(into="said", **rule("said.a == a == 2 and topic == 'wet'"))
+    assert await verdict_of(step, {"a": 2}, a=1, topic="wet") == Passed({"a": 2})
+
+
+async def test_what_is_computed_passes_the_same_gate(make_step):
+    step = make_step(
+        output_schema="answer.json",
+        ranges={"certainty": [0, 1]},
+        rules=[
+            {"name": "sure", "expr": "certainty > 0.5"},
+            {"name": "wet", "expr": "topic == text", "level": "warning"},
+        ],
+    )
+    units = [{"unit_id": str(n), "topic": "wet"} for n in range(5)]
+    computed = [
+        {"text": "wet", "certainty": 0.9},
+        {"text": "dry", "certainty": "0.9"},
+        {"text": "wet", "certainty": 0.1},
+        {"text": "wet", "certainty": 2},
+        {"response": '{"text": "wet", "certainty": 1}'},
+    ]
+    async with Sandbox() as sandbox:
+        verdicts = await judge_fields(step, list(zip(units, computed, strict=True)), sandbox)
+    taken = Error("$", "wet", "does not hold: topic == text")
+    assert verdicts[:2] == [
+        Passed(computed[0]),
+        Passed({"text": "dry", "certainty": 0.9}, ('$.certainty: "0.9" taken as 0.9',), (taken,)),
+    ]
+    rejected = [each for each in verdicts if isinstance(each, Rejected)]
+    errors = [(each.stage, each.errors[0].rule) for each in rejected]
+    assert errors == [
+        (Stage.VALIDATION, "sure"),
+        (Stage.VALIDATION, "range_certainty"),
+        (Stage.SCHEMA_VALIDATION, "required"),
+    ]
+
+
+async def test_computed_fields_may_have_names_that_a_reply_may_not(make_step):
+    async with Sandbox() as sandbox:
+        (verdict,) = await judge_fields(make_step(), [({"unit_id": "u"}, {"_x": 1})], sandbox)
+    assert verdict == Passed({"_x": 1})
 
 
 @pytest.mark.parametrize(
@@ -149,6 +219,9 @@ async def test_whatever_a_model_says_comes_out_encodable(reply):
         ({"enums": {"a": ["Warm", "cold"]}}, "hot", "a is 'hot', not one of: Warm, cold"),
         ({"enums": {"a": [1, 2]}}, 3, "a is 3, not one of: 1, 2"),
         ({"enums": {"a": [1, "x"]}}, "X", None),
+        ({"enums": {"a": [1, "x"]}}, True, "a is True, not one of: 1, x"),
+        ({"enums": {"a": [1, "x"]}}, 1.0, None),
+        ({"enums": {"a": [1, "x"]}}, [1], "a is [1], not one of: 1, x"),
         ({"required": ["a"]}, None, "a is missing"),
     ],
 )
@@ -196,7 +269,7 @@ async def test_rules_see_the_unit_with_the_reply_over_it(make_step, rules, messa
     assert messages == [message]
 
 
-async def test_a_warning_and_a_condition_that_fails_let_the_reply_pass_with_a_note(make_step):
+async def test_a_warning_and_a_condition_that_fails_let_the_reply_pass(make_step):
     step = make_step(
         rules=[
             {"name": "short", "expr": "a > 3", "error": "only {a}", "level": "warning"},
@@ -204,7 +277,9 @@ async def test_a_warning_and_a_condition_that_fails_let_the_reply_pass_with_a_no
         ]
     )
     assert await verdict_of(step, {"a": 2}) == Passed(
-        {"a": 2}, ("short: only 2", "odd: not applied, since `when` failed: there is no 'nope'")
+        {"a": 2},
+        ("odd: not applied, since `when` failed: there is no 'nope'",),
+        (Error("$", "short", "only 2"),),
     )
 
 
