@@ -1,6 +1,7 @@
 """What a run is on disk: journal, manifest and files; one writer, any number of readers."""
 
 from runs.attempts import Attempt, attempts
+from runs.chunks import Chunk, Chunks, Detour, Stage
 from runs.counts import Counts, Totals, current_step, open_rounds, step_counts, totals
 from runs.create import create
 from runs.errors import (
@@ -20,21 +21,17 @@ from runs.errors import (
 )
 from runs.find import claim, is_run, list_runs, resolve
 from runs.jsonl import read_jsonl
-from runs.outputs import collect_outputs, finish_chunk, settle
+from runs.outputs import (
+    collect_outputs,
+    detour_ids,
+    finish_chunk,
+    settle,
+    write_children,
+)
 from runs.paths import ChunkPaths, RunPaths, chunk_name, runs_root
 from runs.results import Results
 from runs.run import Run, snapshot_of
-from runs.state import (
-    Chunk,
-    Chunks,
-    FrozenFile,
-    RunSpec,
-    RunState,
-    Stage,
-    Status,
-    StepSpec,
-    Waiting,
-)
+from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
 from runs.view import Liveness, RunView, read
 
 __all__ = [
@@ -45,6 +42,7 @@ __all__ = [
     "Chunks",
     "Counts",
     "Damaged",
+    "Detour",
     "FrozenFile",
     "IllegalMove",
     "Liveness",
@@ -64,6 +62,7 @@ __all__ = [
     "Status",
     "StepSpec",
     "Superseded",
+    "Told",
     "Totals",
     "Unaccounted",
     "UnknownFormat",
@@ -74,6 +73,7 @@ __all__ = [
     "collect_outputs",
     "create",
     "current_step",
+    "detour_ids",
     "disk_trouble",
     "finish_chunk",
     "is_run",
@@ -87,4 +87,5 @@ __all__ = [
     "snapshot_of",
     "step_counts",
     "totals",
+    "write_children",
 ]

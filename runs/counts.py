@@ -1,21 +1,23 @@
 """All counting: the counts that close a round, and everything that is derived from them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runs.state import Chunk, RunState
+    from runs.chunks import Chunk
+    from runs.state import RunState
 
 __all__ = ["Counts", "Totals", "current_step", "open_rounds", "step_counts", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What went into a chunk-step, what came of it, and what that took."""
+    """What went into a chunk-step, what came of it, and what that took; over any rounds of it."""
 
     entered: int = 0
+    """Once for each round in which a unit came here."""
     valid: int = 0
     skipped: int = 0
     failed: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -25,6 +27,12 @@ class Counts:
     cost_usd: Decimal | None = Decimal(0)
     """None when the price of a part is unknown: then the sum is, too."""
     seconds: float = 0.0
+    returned: int = 0
+    """Units that were sent back to an earlier step."""
+    again: int = 0
+    """Of `entered`: had been here before."""
+    mended: int = 0
+    """Of those that passed: only after having been sent back."""
 
     @property
     def passed(self) -> int:
@@ -37,14 +45,33 @@ class Counts:
         return sum(self.failed.values())
 
     @property
+    def units(self) -> int:
+        """Return how many units have come here, each once however often it did."""
+        return self.entered - self.again
+
+    @property
+    def units_passed(self) -> int:
+        """Return how many units have passed, each once however often it did."""
+        return min(self.passed, self.units - self.lost)
+
+    @property
+    def units_skipped(self) -> int:
+        """Return how many units it was not for, each once however often they came."""
+        return min(self.skipped, self.units_passed)
+
+    @property
     def retries(self) -> int:
-        """Return how many askings came after the first of a unit."""
+        """Return how many askings came after the first of a unit in a round."""
         return max(0, self.attempts - (self.entered - self.skipped))
 
     @property
     def open(self) -> int:
         """Return how many units have no verdict yet."""
-        return self.entered - self.passed - self.lost
+        return self.entered - self.passed - self.lost - self.returned
+
+    def repeated(self) -> "Counts":
+        """Return the counts of a round whose units had all been here before."""
+        return replace(self, again=self.entered, mended=self.passed)
 
     def __add__(self, other: "Counts") -> "Counts":
         return _sum((self, other))
@@ -56,6 +83,9 @@ class Counts:
             "valid": self.valid,
             "skipped": self.skipped,
             "failed": self.failed,
+            "returned": self.returned,
+            "again": self.again,
+            "mended": self.mended,
             "attempts": self.attempts,
             "tokens": self.tokens,
             "cost_usd": self.cost_usd,
@@ -75,6 +105,9 @@ class Counts:
             tokens=row["tokens"],
             cost_usd=None if cost is None else Decimal(str(cost)),
             seconds=row["seconds"],
+            returned=row.get("returned", 0),
+            again=row.get("again", 0),
+            mended=row.get("mended", 0),
         )
 
 
@@ -101,21 +134,15 @@ class Totals:
 def totals(state: "RunState") -> Totals:
     """Return the run in numbers."""
     work = _sum(step_counts(state).values())
-    chunks, under_way = state.chunks.values(), open_rounds(state)
-    due = state.units * len(state.steps)
-    ahead = sum(
-        _ahead(chunk, len(state.steps), under_way.get(chunk.name))
-        for chunk in chunks
-        if not chunk.terminal
-    )
+    chunks = list(state.chunks.values())
     return Totals(
-        units=state.units,
-        valid=sum(chunk.alive for chunk in chunks if chunk.terminal),
+        units=sum(chunk.units for chunk in chunks),
+        valid=sum(chunk.valid for chunk in chunks),
         failed=work.lost,
         attempts=work.attempts,
         tokens=work.tokens,
         cost_usd=work.cost_usd,
-        progress=1 - ahead / due if due else 1.0,
+        progress=_progress(state, chunks),
     )
 
 
@@ -133,13 +160,14 @@ def step_counts(state: "RunState") -> dict[str, Counts]:
 
 
 def open_rounds(state: "RunState") -> dict[str, Counts]:
-    """Return the last hint of every chunk that is still at the step it was then, by name."""
+    """Return the last hint of every chunk that is still in the round it was then, by name."""
     hinted: Mapping[str, Any] = (state.progress or {}).get("rounds", {})
-    return {
-        name: Counts.from_json(row)
-        for name, row in hinted.items()
-        if (chunk := state.chunks.get(name)) and chunk.step == row["step"]
-    }
+    rounds: dict[str, Counts] = {}
+    for name, row in hinted.items():
+        chunk = state.chunks[name]
+        if (chunk.step, chunk.round) == (row["step"], row["round"]):
+            rounds[name] = chunk.knowing(Counts.from_json(row))
+    return rounds
 
 
 def current_step(state: "RunState") -> str | None:
@@ -148,10 +176,29 @@ def current_step(state: "RunState") -> str | None:
     return next((step.name for step in state.steps if step.name in at), None)
 
 
-def _ahead(chunk: "Chunk", steps: int, under_way: Counts | None) -> int:
-    left = steps - len(chunk.counts)
+def _progress(state: "RunState", chunks: Iterable["Chunk"]) -> float:
+    """Return the share of all unit-steps that are behind; a fan-out adds those of its children."""
+    places = {step.name: place for place, step in enumerate(state.steps)}
+    under_way = open_rounds(state)
+    whole = ahead = 0
+    for chunk in chunks:
+        fanned_out = chunk.units < chunk.items
+        steps = len(chunk.counts) if fanned_out else len(places) - places[chunk.first]
+        whole += chunk.items * steps
+        ahead += _ahead(chunk, places, under_way.get(chunk.name))
+    return 1 - ahead / whole if whole else 1.0
+
+
+def _ahead(chunk: "Chunk", places: Mapping[str, int], under_way: Counts | None) -> int:
+    """Return how many unit-steps a chunk has left; units in a detour have those in it again."""
+    if chunk.step is None:
+        return 0
+    left = len(places) - places[chunk.step]
     done = under_way.passed + under_way.lost * left if under_way else 0
-    return chunk.alive * left - done
+    waiting = sum(
+        detour.passed * (len(places) - places[detour.step] - 1) for detour in chunk.detours
+    )
+    return chunk.due * left + waiting - done
 
 
 def _sum(rows: Iterable[Counts]) -> Counts:
@@ -167,6 +214,9 @@ def _sum(rows: Iterable[Counts]) -> Counts:
         tokens=_merged(row.tokens for row in rows),
         cost_usd=sum(known, Decimal(0)) if len(known) == len(costs) else None,
         seconds=sum(row.seconds for row in rows),
+        returned=sum(row.returned for row in rows),
+        again=sum(row.again for row in rows),
+        mended=sum(row.mended for row in rows),
     )
 
 

@@ -1,26 +1,18 @@
 """The journal's events, and what each does to the state of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from runs.chunks import Chunk, Chunks
 from runs.counts import Counts
-from runs.errors import IllegalMove, Unaccounted, UnknownFormat
+from runs.errors import IllegalMove, UnknownFormat
 from runs.paths import chunk_name
-from runs.state import (
-    Chunk,
-    Chunks,
-    FrozenFile,
-    RunSpec,
-    RunState,
-    Stage,
-    Status,
-    StepSpec,
-    Waiting,
-)
+from runs.rounds import children_of, closed
+from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
 from runs.times import moment, stamp
 
-__all__ = ["FORMAT", "Event", "chunk_sizes", "created", "fold", "hint", "opened", "round_closed"]
+__all__ = ["FORMAT", "Event", "created", "fold", "hint", "opened", "round_closed"]
 __all__ += ["spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
 
 FORMAT = 1
@@ -46,7 +38,12 @@ def opened(*, pid: int, host: str, flow_run: str | None) -> Event:
 
 
 def status_set(
-    status: Status, *, reason: str | None, error: str | None, waiting: Waiting | None
+    status: Status,
+    *,
+    reason: str | None,
+    error: str | None,
+    waiting: Waiting | None,
+    told: Iterable[Told] = (),
 ) -> Event:
     """Return the event of the run coming to stand at `status`."""
     return {
@@ -55,12 +52,18 @@ def status_set(
         "reason": reason,
         "error": error,
         "waiting": waiting_to_json(waiting),
+        "told": [said._asdict() for said in told],
     }
 
 
-def round_closed(chunk: str, step: str, counts: Counts) -> Event:
-    """Return the event of a chunk being through with a step."""
-    return {"event": "round_closed", "chunk": chunk, "step": step, **counts.to_json()}
+def round_closed(chunk: str, step: str, counts: Counts, children: Iterable[int] = ()) -> Event:
+    """Return the event of a chunk being through with a step.
+
+    `children` are the sizes of the chunks that it was fanned out into.
+    """
+    event = {"event": "round_closed", "chunk": chunk, "step": step, **counts.to_json()}
+    sizes = list(children)
+    return {**event, "children": sizes} if sizes else event
 
 
 def hint(rounds: Mapping[str, tuple[str, Counts]], limits: Mapping[str, Any]) -> Event:
@@ -91,9 +94,9 @@ def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
         case "status":
             changes = _status(state, line)
         case "round_closed":
-            changes = {"chunks": state.chunks.changed(_closed(state, line))}
+            changes = {"chunks": _closed(state, line)}
         case "hint":
-            changes = {"progress": line["progress"]}
+            changes = {"progress": _hinted(state, line["progress"])}
         case event:
             raise UnknownFormat(
                 f"The journal has an event {event!r}, which this version of octobatch does not "
@@ -102,12 +105,6 @@ def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
     if line["epoch"] != changes.get("epoch", state.epoch):
         raise IllegalMove(f"epoch {line['epoch']} has not been opened")
     return replace(state, seq=line["seq"], updated=moment(line["at"]), **changes)
-
-
-def chunk_sizes(units: int, chunk_size: int) -> list[int]:
-    """Return how many units each chunk has: all are full but the last."""
-    full, rest = divmod(units, chunk_size)
-    return [chunk_size] * full + [rest] * bool(rest)
 
 
 def spec_from_json(row: Mapping[str, Any]) -> RunSpec:
@@ -137,17 +134,26 @@ def _begin(line: Mapping[str, Any]) -> RunState:
     spec = spec_from_json(line["spec"])
     at = moment(line["at"])
     first = spec.steps[0].name
-    sizes = chunk_sizes(line["units"], spec.chunk_size)
+    sizes = _chunk_sizes(line["units"], spec.chunk_size)
     return RunState(
         spec=spec,
         files=tuple(FrozenFile(**file) for file in line["files"]),
         units=line["units"],
         created=at,
-        chunks=Chunks(Chunk(chunk_name(i), size, first) for i, size in enumerate(sizes)),
+        chunks=Chunks(
+            Chunk(chunk_name(i), size, first=first, step=first, due=size)
+            for i, size in enumerate(sizes)
+        ),
         updated=at,
         seq=line["seq"],
         epoch=line["epoch"],
     )
+
+
+def _chunk_sizes(units: int, chunk_size: int) -> list[int]:
+    """Return how many units each chunk has: all are full but the last."""
+    full, rest = divmod(units, chunk_size)
+    return [chunk_size] * full + [rest] * bool(rest)
 
 
 def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,25 +174,22 @@ def _status(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
         "status": status,
         "waiting": waiting_from_json(line["waiting"]),
         "paused_reason": line["reason"],
+        "told": tuple(Told(**said) for said in line.get("told", ())),
         "error": line["error"],
     }
 
 
-def _closed(state: RunState, line: Mapping[str, Any]) -> Chunk:
-    chunk, step = state.chunks[line["chunk"]], line["step"]
-    if chunk.step != step:
-        raise IllegalMove(f"{chunk.name} cannot close {step!r}: it stands at {chunk.step!r}")
-    counts = Counts.from_json(line)
-    if counts.entered != chunk.alive or counts.open:
-        raise Unaccounted(
-            f"{chunk.name} closes {step!r} with {counts.passed} passed and {counts.lost} failed of "
-            f"{counts.entered}, but {chunk.alive} units had entered"
-        )
-    follows = _next_step(state.steps, step) if counts.passed else None
-    stage = Stage.PENDING if follows else Stage.VALIDATED if counts.passed else Stage.FAILED
-    return replace(chunk, step=follows, stage=stage, counts={**chunk.counts, step: counts})
+def _closed(state: RunState, line: Mapping[str, Any]) -> Chunks:
+    chunk = state.chunks[line["chunk"]]
+    after = closed(chunk, line["step"], Counts.from_json(line), state.steps)
+    return state.chunks.changed(after, children_of(chunk, line.get("children", ()), state.steps))
 
 
-def _next_step(steps: tuple[StepSpec, ...], step: str) -> str | None:
-    names = [spec.name for spec in steps]
-    return next(iter(names[names.index(step) + 1 :]), None)
+def _hinted(state: RunState, progress: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a hint without what is history; a chunk may come to a step again, in another round."""
+    rounds = {
+        name: {**row, "round": chunk.round}
+        for name, row in progress["rounds"].items()
+        if (chunk := state.chunks.get(name)) and chunk.step == row["step"]
+    }
+    return {**progress, "rounds": rounds}

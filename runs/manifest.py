@@ -8,12 +8,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from runs.chunks import Chunk, Chunks, Detour, Stage
 from runs.counts import Counts, current_step, step_counts, totals
 from runs.errors import UnknownFormat
 from runs.fold import FORMAT, waiting_from_json, waiting_to_json
 from runs.journal import Replayed
 from runs.jsonl import dumps, loads
-from runs.state import Chunk, Chunks, FrozenFile, RunSpec, RunState, Stage, Status, StepSpec
+from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told
 from runs.times import moment, stamp
 
 __all__ = ["from_json", "summary", "to_json"]
@@ -34,6 +35,7 @@ def to_json(replayed: Replayed, *, at: datetime) -> bytes:
         "error_message": state.error,
         "paused_reason": state.paused_reason,
         "waiting": waiting_to_json(state.waiting),
+        "post_process": [said._asdict() for said in state.told],
         "pipeline": [step.name for step in state.steps],
         "metadata": _metadata(state),
         "totals": asdict(totals(state)),
@@ -42,6 +44,7 @@ def to_json(replayed: Replayed, *, at: datetime) -> bytes:
                 "scope": step.scope,
                 "provider": step.provider,
                 "model": step.model,
+                "retry_step": step.retry_step,
                 **by_step[step.name].to_json(),
             }
             for step in state.steps
@@ -108,6 +111,7 @@ def _metadata(state: RunState) -> dict[str, Any]:
         "emulate": spec.emulate,
         "max_units": state.launch.get("max_units"),
         "chunk_size": spec.chunk_size,
+        "units": state.units,
         "launch": state.launch,
         "flow_runs": state.flow_runs,
         "epoch": state.epoch,
@@ -119,7 +123,7 @@ def _metadata(state: RunState) -> dict[str, Any]:
 def _state(manifest: Mapping[str, Any]) -> RunState:
     about = manifest["metadata"]
     steps = tuple(
-        StepSpec(name, step["scope"], step["provider"], step["model"])
+        StepSpec(name, step["scope"], step["provider"], step["model"], step["retry_step"])
         for name, step in ((name, manifest["steps"][name]) for name in manifest["pipeline"])
     )
     return RunState(
@@ -132,7 +136,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
             emulate=about["emulate"],
         ),
         files=tuple(FrozenFile(**file) for file in about["files"]),
-        units=manifest["totals"]["units"],
+        units=about["units"],
         created=moment(manifest["created"]),
         chunks=Chunks(_chunk(name, row) for name, row in manifest["chunks"].items()),
         updated=moment(manifest["updated"]),
@@ -142,6 +146,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
         waiting=waiting_from_json(manifest["waiting"]),
         paused_reason=manifest["paused_reason"],
         error=manifest["error_message"],
+        told=tuple(Told(**said) for said in manifest["post_process"]),
         flow_runs=tuple(about["flow_runs"]),
         progress=about["progress"],
     )
@@ -154,16 +159,30 @@ def _chunk_to_json(chunk: Chunk) -> dict[str, Any]:
         "batch_id": None,
         "items": chunk.items,
         "valid": chunk.alive if counts else 0,
-        "failed": sum(step.lost for step in counts),
+        "failed": chunk.lost,
         "retries": sum(step.retries for step in counts),
+        "first": chunk.first,
+        "due": chunk.due,
+        "rounds": chunk.rounds,
+        "detours": [asdict(detour) for detour in chunk.detours],
         "steps": {step: counts.to_json() for step, counts in chunk.counts.items()},
     }
 
 
 def _chunk(name: str, row: Mapping[str, Any]) -> Chunk:
-    step, _, stage = row["state"].rpartition("_")
-    counts = {step: Counts.from_json(counts) for step, counts in row["steps"].items()}
-    return Chunk(name, row["items"], step or None, Stage(stage), counts)
+    step = row["state"].removesuffix(f"_{Stage.PENDING}")
+    terminal = step == row["state"]
+    return Chunk(
+        name=name,
+        items=row["items"],
+        first=row["first"],
+        step=None if terminal else step,
+        due=row["due"],
+        stage=Stage(step) if terminal else Stage.PENDING,
+        counts={step: Counts.from_json(counts) for step, counts in row["steps"].items()},
+        detours=tuple(Detour(**detour) for detour in row["detours"]),
+        rounds=row["rounds"],
+    )
 
 
 def _short(text: str | None) -> str | None:

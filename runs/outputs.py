@@ -1,19 +1,30 @@
 """Derived files: functions of input, results and pipeline, put in place whole, in input order."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from runs.chunks import Detour
 from runs.counts import Counts
 from runs.errors import Unaccounted
-from runs.files import write_whole
+from runs.files import sync_dir, write_whole
 from runs.jsonl import dumps, loads, read_jsonl
-from runs.paths import ChunkPaths, RunPaths
+from runs.paths import ChunkPaths, RunPaths, child_name
 from runs.view import read
 
-__all__ = ["account", "collect_outputs", "finish_chunk", "settle"]
+__all__ = ["CHUNK_ROUND", "account", "collect_outputs", "detour_ids", "finish_chunk", "settle"]
+__all__ += ["write_children"]
 
 BLOCK_BYTES = 1 << 18
+CHUNK_ROUND = "chunk_round"
+"""In which round of the chunk a unit was sent back; `round` is the unit's own, and may be lower."""
+
+
+class _Row(NamedTuple):
+    unit_id: str
+    line: bytes
 
 
 def settle(
@@ -21,38 +32,110 @@ def settle(
     step: str,
     valid: Iterable[Mapping[str, Any]],
     failed: Iterable[Mapping[str, Any]],
+    returned: Iterable[Mapping[str, Any]] | None = None,
+    *,
+    round: int = 1,  # noqa: A002 - the word for it, on disk as well
+    detour: Collection[str] | None = None,
+    order: Iterable[str] = (),
 ) -> None:
-    """Write down what came of a chunk at a step: `_validated` and `_failures`, in the order given.
+    """Write down what came of a chunk's round at a step, in the order given or that of `order`.
+
+    In a detour, what is on file of all other units stays, and so do the records of rounds before:
+    doing it twice is doing it once.
+
+    Args:
+        chunk: where its files are.
+        step: the step whose round closes.
+        valid: units that passed: `_validated`.
+        failed: records of those that did not: `_failures`.
+        returned: records of those that are sent back: `_returned`; None at a step that never does.
+        round: the round that closes.
+        detour: the units of the detour that the chunk is in, whatever has become of them.
+        order: all units of the chunk; only needed in a detour.
 
     Raises:
-        Unaccounted: a unit is there twice; nothing was changed.
+        Unaccounted: a unit is there twice, or is not in the detour; nothing was changed.
     """
     seen: set[str] = set()
-    passed = [_line(unit, seen) for unit in valid]
-    lost = [_line(failure, seen) for failure in failed]
-    write_whole(chunk.validated(step), passed)
-    write_whole(chunk.failures(step), lost)
+    passed, lost = _rows(valid, seen), _rows(failed, seen)
+    back = None
+    if returned is not None:
+        back = _rows(({**row, CHUNK_ROUND: round} for row in returned), seen)
+    if detour is not None:
+        if strays := seen.difference(detour):
+            raise Unaccounted(f"unit {min(strays)!r} is not among those that were sent back")
+        places = {unit_id: place for place, unit_id in enumerate(order)}
+
+        def waits(row: Mapping[str, Any]) -> bool:
+            return row["unit_id"] not in detour
+
+        passed = _merged(chunk.validated(step), waits, passed, places)
+        lost = _merged(chunk.failures(step), waits, lost, places)
+        if back is not None:
+            path = chunk.returned(step)
+            back = _merged(path, lambda row: row[CHUNK_ROUND] < round, back, places)
+    write_whole(chunk.validated(step), (row.line for row in passed))
+    write_whole(chunk.failures(step), (row.line for row in lost))
+    if back is not None:
+        write_whole(chunk.returned(step), (row.line for row in back))
 
 
-def account(entry: Path, chunk: ChunkPaths, step: str, counts: Counts) -> None:
-    """Make sure, by ids, that every unit of `entry` is settled at `step` once, and so counted.
+def detour_ids(chunk: ChunkPaths, detour: Detour) -> frozenset[str]:
+    """Return the units that were sent on a detour, whatever has become of them since."""
+    records = read_jsonl(chunk.returned(detour.step))
+    return frozenset(row["unit_id"] for row in records if row[CHUNK_ROUND] == detour.sent)
+
+
+def account(
+    due: Iterable[str],
+    chunk: ChunkPaths,
+    step: str,
+    counts: Counts,
+    *,
+    round: int = 1,  # noqa: A002 - the word for it, on disk as well
+    detour: Collection[str] | None = None,
+) -> None:
+    """Make sure, by ids, that every unit that is due is settled at `step` once, and so counted.
 
     Raises:
         Unaccounted: it is not; the message names units.
     """
-    entered = _ids(entry)
-    passed, lost = _ids(chunk.validated(step)), _ids(chunk.failures(step))
-    where = f"{chunk.dir.name} at {step!r}"
-    if strays := entered ^ (passed | lost) or passed & lost:
+    entered, where = set(due), f"{chunk.dir.name} at {step!r}"
+    passed, lost = _ids(chunk.validated(step), detour), _ids(chunk.failures(step), detour)
+    back = _ids_sent_back(chunk.returned(step), round)
+    often = Counter([*passed, *lost, *back])
+    if strays := entered ^ often.keys() or {unit for unit, n in often.items() if n > 1}:
         raise Unaccounted(
             f"{where}: {len(strays)} units are settled without having entered, never, or twice: "
             f"{', '.join(sorted(strays)[:3])}"
         )
-    if (len(entered), len(passed), len(lost)) != (counts.entered, counts.passed, counts.lost):
+    found = (len(entered), len(passed), len(lost), len(back))
+    if found != (counts.entered, counts.passed, counts.lost, counts.returned):
         raise Unaccounted(
-            f"{where}: {len(passed)} units passed and {len(lost)} failed of {len(entered)}; "
-            f"counted were {counts.passed} and {counts.lost} of {counts.entered}"
+            f"{where}: {len(passed)} units passed, {len(lost)} failed and {len(back)} were sent "
+            f"back of {len(entered)}; counted were {counts.passed}, {counts.lost} and "
+            f"{counts.returned} of {counts.entered}"
         )
+
+
+def write_children(
+    run: RunPaths, parent: str, units: Iterable[Mapping[str, Any]], chunk_size: int
+) -> list[int]:
+    """Write the units that a chunk was fanned out into as chunks of their own; return their sizes.
+
+    Doing it twice is doing it once.
+    """
+    left, sizes = iter(units), list[int]()
+    for index in count():
+        lines = [dumps(unit) + b"\n" for unit in islice(left, chunk_size)]
+        if not lines:
+            break
+        chunk = run.chunk(child_name(parent, index))
+        chunk.dir.mkdir(mode=0o700, exist_ok=True)
+        write_whole(chunk.input, lines)
+        sizes.append(len(lines))
+    sync_dir(run.dir)
+    return sizes
 
 
 def finish_chunk(chunk: ChunkPaths, last_step: str) -> None:
@@ -71,12 +154,30 @@ def collect_outputs(run_dir: Path) -> None:
     write_whole(run.failures, (line for chunk in chunks for line in _failures(chunk, steps)))
 
 
-def _line(row: Mapping[str, Any], seen: set[str]) -> bytes:
-    unit_id = row["unit_id"]
-    if unit_id in seen:
-        raise Unaccounted(f"unit {unit_id!r} would be settled twice")
-    seen.add(unit_id)
-    return dumps(row) + b"\n"
+def _rows(rows: Iterable[Mapping[str, Any]], seen: set[str]) -> list[_Row]:
+    made: list[_Row] = []
+    for row in rows:
+        unit_id = row["unit_id"]
+        if unit_id in seen:
+            raise Unaccounted(f"unit {unit_id!r} would be settled twice")
+        seen.add(unit_id)
+        made.append(_Row(unit_id, dumps(row) + b"\n"))
+    return made
+
+
+def _merged(
+    path: Path,
+    stays: Callable[[Mapping[str, Any]], bool],
+    rows: list[_Row],
+    places: Mapping[str, int],
+) -> list[_Row]:
+    """Return what stays of a file, and `rows`, in order; rows of the same unit as they come."""
+    kept: list[_Row] = []
+    for line in _lines(path):
+        row = loads(line)
+        if stays(row):
+            kept.append(_Row(row["unit_id"], line))
+    return sorted([*kept, *rows], key=lambda row: places[row.unit_id])
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -88,8 +189,16 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _ids(path: Path) -> set[str]:
-    return {row["unit_id"] for row in read_jsonl(path)}
+def _ids(path: Path, detour: Collection[str] | None) -> list[str]:
+    """Return the units in a file; in a detour only those that are in it."""
+    ids = [row["unit_id"] for row in read_jsonl(path)]
+    return ids if detour is None else [unit_id for unit_id in ids if unit_id in detour]
+
+
+def _ids_sent_back(path: Path, in_round: int) -> list[str]:
+    if not path.exists():
+        return []
+    return [row["unit_id"] for row in read_jsonl(path) if row[CHUNK_ROUND] == in_round]
 
 
 def _failures(chunk: ChunkPaths, steps: Iterable[str]) -> Iterator[bytes]:

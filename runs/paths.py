@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ChunkPaths", "RunPaths", "chunk_name", "runs_root"]
+__all__ = ["ChunkPaths", "RunPaths", "child_name", "chunk_name", "runs_root"]
 
 
 def runs_root() -> Path:
@@ -16,7 +16,12 @@ def runs_root() -> Path:
 
 def chunk_name(index: int) -> str:
     """Return the name of the chunk at `index`, counted from 0."""
-    return f"chunk_{index:03d}"
+    return child_name("chunk", index)
+
+
+def child_name(parent: str, index: int) -> str:
+    """Return the name of the chunk at `index` of those that `parent` was fanned out into."""
+    return f"{parent}_{index:03d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,10 @@ class ChunkPaths:
     def failures(self, step: str) -> Path:
         """Return the records of the units that did not."""
         return self.dir / f"{step}_failures.jsonl"
+
+    def returned(self, step: str) -> Path:
+        """Return the records of the units that a step sent back, of all rounds."""
+        return self.dir / f"{step}_returned.jsonl"
 
     @property
     def final(self) -> Path:

@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +13,13 @@ from runs import fold
 from runs.counts import Counts
 from runs.errors import IllegalMove
 from runs.journal import Journal, Replayed, replay
+from runs.jsonl import read_jsonl
 from runs.lock import RunLock, briefly
 from runs.logs import Log, dump_no_stacks, dump_stacks
-from runs.outputs import account, finish_chunk
+from runs.outputs import CHUNK_ROUND, account, detour_ids, finish_chunk, settle, write_children
 from runs.paths import RunPaths
 from runs.snapshot import keep_damaged, write_snapshot
-from runs.state import RunState, Status, Waiting
+from runs.state import RunState, Status, Told, Waiting
 from runs.times import Clock, now
 
 __all__ = ["Run", "snapshot_of"]
@@ -94,24 +96,103 @@ class Run:
 
     def entry(self, step: str, chunk: str) -> Path:
         """Return the file of the units that enter `step`: the input, or what passed before it."""
-        names = [spec.name for spec in self.state.steps]
-        before = names.index(step) - 1
         paths = self.paths.chunk(chunk)
-        return paths.input if before < 0 else paths.validated(names[before])
+        if step == self.state.chunks[chunk].first:
+            return paths.input
+        names = [spec.name for spec in self.state.steps]
+        return paths.validated(names[names.index(step) - 1])
 
-    def close_round(self, chunk: str, step: str, counts: Counts) -> None:
-        """Journal that a chunk is through with a step, whose files are settled.
+    def due(self, step: str, chunk: str) -> list[dict[str, Any]]:
+        """Return the units that are due at `step` now: in a detour, those that were sent on it."""
+        units, detour = read_jsonl(self.entry(step, chunk)), self._detour(chunk)
+        return [unit for unit in units if detour is None or unit["unit_id"] in detour]
+
+    def returned(self, step: str, chunk: str) -> dict[str, list[dict[str, Any]]]:
+        """Return the records of the units that `step` has sent back so far, oldest first."""
+        path = self.paths.chunk(chunk).returned(step)
+        records: dict[str, list[dict[str, Any]]] = {}
+        for record in read_jsonl(path) if path.exists() else ():
+            records.setdefault(record["unit_id"], []).append(record)
+        return records
+
+    def sent_back(self, chunk: str) -> dict[str, Counter[str]]:
+        """Return how often each step has sent each unit back, before the round that is open now."""
+        now, steps = self.state.chunks[chunk], self.state.steps
+        return {
+            step.name: Counter(
+                unit_id
+                for unit_id, records in self.returned(step.name, chunk).items()
+                for record in records
+                # A killed process may have written what this round is about to write again.
+                if step.name != now.step or record[CHUNK_ROUND] < now.round
+            )
+            for step in steps
+            if step.retry_step
+        }
+
+    def settle(
+        self,
+        chunk: str,
+        step: str,
+        *,
+        valid: Iterable[Mapping[str, Any]],
+        failed: Iterable[Mapping[str, Any]] = (),
+        returned: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write down what came of the round that a chunk is in, in input order.
 
         Raises:
             IllegalMove: the chunk does not stand at this step.
-            Unaccounted: what entered, what the files say and what was counted differ.
+            Unaccounted: a unit is there twice, or was not due.
         """
-        paths = self.paths.chunk(chunk)
-        account(self.entry(step, chunk), paths, step, counts)
-        if step == self.state.steps[-1].name:
+        standing, paths = self.state.chunks[chunk], self.paths.chunk(chunk)
+        if standing.step != step:
+            raise IllegalMove(f"{chunk} cannot settle {step!r}: it stands at {standing.step!r}")
+        sends_back = next(spec.retry_step for spec in self.state.steps if spec.name == step)
+        settle(
+            paths,
+            step,
+            valid,
+            failed,
+            returned if sends_back else None,
+            round=standing.round,
+            detour=self._detour(chunk),
+            order=(unit["unit_id"] for unit in read_jsonl(paths.input)),
+        )
+
+    def write_children(self, chunk: str, units: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Write the units that a chunk was fanned out into; return the sizes of their chunks."""
+        return write_children(self.paths, chunk, units, self.state.spec.chunk_size)
+
+    def close_round(
+        self, chunk: str, step: str, counts: Counts, *, children: Iterable[int] = ()
+    ) -> None:
+        """Journal that a chunk is through with a step, whose files are settled.
+
+        Args:
+            chunk: the chunk.
+            step: where it stands.
+            counts: what came of the units that were due.
+            children: the sizes of the chunks that it was fanned out into.
+
+        Raises:
+            IllegalMove: the chunk does not stand at this step.
+            Unaccounted: what was due, what the files say and what was counted differ.
+        """
+        paths, in_round = self.paths.chunk(chunk), self.state.chunks[chunk].round
+        due = [unit["unit_id"] for unit in self.due(step, chunk)]
+        account(due, paths, step, counts, round=in_round, detour=self._detour(chunk))
+        if step == self.state.steps[-1].name and not counts.returned:
             finish_chunk(paths, step)
-        self._append(fold.round_closed(chunk, step, counts))
-        self.log("chunk_closed", chunk=chunk, step=step, valid=counts.valid, failed=counts.lost)
+        self._append(fold.round_closed(chunk, step, counts, children))
+        self.log(
+            "chunk_closed",
+            chunk=chunk,
+            step=step,
+            valid=counts.valid,
+            failed=counts.lost,
+            sent_back=counts.returned or None,
+        )
 
     def set_status(
         self,
@@ -120,13 +201,16 @@ class Run:
         reason: str | None = None,
         error: str | None = None,
         waiting: Waiting | None = None,
+        told: Iterable[Told] = (),
     ) -> None:
-        """Journal where the run as a whole stands, and why.
+        """Journal where the run as a whole stands, and why, and what was done at its end.
 
         Raises:
             IllegalMove: a run that stands where it does cannot go there.
         """
-        self._append(fold.status_set(status, reason=reason, error=error, waiting=waiting))
+        self._append(
+            fold.status_set(status, reason=reason, error=error, waiting=waiting, told=told)
+        )
         until = waiting and waiting.until.isoformat(timespec="seconds")
         self.log("status", status=status.value, reason=reason, error=error, until=until)
 
@@ -205,6 +289,11 @@ class Run:
                 dump_no_stacks()
                 for file in (self._journal, self._run_log, self._trace_log):
                     file.close()
+
+    def _detour(self, chunk: str) -> frozenset[str] | None:
+        """Return the units of the detour that a chunk is in; None outside."""
+        detours = self.state.chunks[chunk].detours
+        return detour_ids(self.paths.chunk(chunk), detours[-1]) if detours else None
 
     def _begin(self, flow_run: str | None) -> None:
         damaged = keep_damaged(self.paths.manifest, at=self._clock())

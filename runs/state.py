@@ -1,15 +1,14 @@
 """What is known of a run at one moment, as frozen values: the fold of its journal."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from runs.counts import Counts
+from runs.chunks import Chunks
 
-__all__ = ["Chunk", "Chunks", "FrozenFile", "RunSpec", "RunState", "Stage", "Status", "StepSpec"]
-__all__ += ["Waiting"]
+__all__ = ["FrozenFile", "RunSpec", "RunState", "Status", "StepSpec", "Told", "Waiting"]
 
 
 class Status(StrEnum):
@@ -44,17 +43,6 @@ _MOVES: Mapping[Status, frozenset[Status]] = {
 }
 
 
-class Stage(StrEnum):
-    """Where a chunk stands at its step."""
-
-    PENDING = "PENDING"
-    """Its units wait for the step, or are in it."""
-    VALIDATED = "VALIDATED"
-    """Every unit has a final verdict, and at least one passed."""
-    FAILED = "FAILED"
-    """No unit is left."""
-
-
 @dataclass(frozen=True, slots=True)
 class StepSpec:
     """A step as the run was made with it."""
@@ -63,6 +51,8 @@ class StepSpec:
     scope: str
     provider: str | None
     model: str | None
+    retry_step: str | None = None
+    """The earlier step to which units that fail here are sent back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,68 +86,13 @@ class Waiting:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A fixed group of units on its way through the steps."""
+class Told(NamedTuple):
+    """What came of something that was done when the run was at its end: a script, a table."""
 
     name: str
-    items: int
-    step: str | None
-    """None at the end of the way."""
-    stage: Stage = Stage.PENDING
-    counts: Mapping[str, Counts] = field(default_factory=dict[str, Counts])
-    """Of the steps it has passed, in their order."""
-
-    @property
-    def terminal(self) -> bool:
-        """Return True when the chunk has no step left."""
-        return self.step is None
-
-    @property
-    def alive(self) -> int:
-        """Return how many units have not failed: what enters the next step, or passed the last."""
-        last = next(reversed(list(self.counts.values())), None)
-        return self.items if last is None else last.passed
-
-
-class Chunks(Mapping[str, Chunk]):
-    """All chunks of a run by name, in order; never changed.
-
-    `changed` gives a new value that shares all but one shelf with the old one, so that a transition
-    costs the same at ten chunks and at ten thousand.
-    """
-
-    SHELF = 128
-
-    __slots__ = ("_places", "_shelves")
-
-    def __init__(self, chunks: Iterable[Chunk]) -> None:
-        row = tuple(chunks)
-        self._places = {chunk.name: place for place, chunk in enumerate(row)}
-        self._shelves = tuple(row[i : i + self.SHELF] for i in range(0, len(row), self.SHELF))
-
-    def __getitem__(self, name: str) -> Chunk:
-        shelf, place = divmod(self._places[name], self.SHELF)
-        return self._shelves[shelf][place]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def changed(self, chunk: Chunk) -> "Chunks":
-        """Return these chunks with `chunk` in the place of the one of its name."""
-        at, place = divmod(self._places[chunk.name], self.SHELF)
-        shelf = self._shelves[at]
-        new = object.__new__(Chunks)
-        new._places = self._places
-        new._shelves = (
-            *self._shelves[:at],
-            (*shelf[:place], chunk, *shelf[place + 1 :]),
-            *self._shelves[at + 1 :],
-        )
-        return new
+    message: str
+    """For people."""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +102,7 @@ class RunState:
     spec: RunSpec
     files: tuple[FrozenFile, ...]
     units: int
+    """As many as it was made with; what a fan-out makes comes on top."""
     created: datetime
     chunks: Chunks
     updated: datetime
@@ -178,6 +114,8 @@ class RunState:
     waiting: Waiting | None = None
     paused_reason: str | None = None
     error: str | None = None
+    told: tuple[Told, ...] = ()
+    """What was done after the last chunk, by scripts and post-processing."""
     flow_runs: tuple[str, ...] = ()
     progress: Mapping[str, Any] | None = None
     """The last hint of how far the open chunks are; of this holder, or None."""

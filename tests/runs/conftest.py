@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import Counts, Run, RunSpec, StepSpec, claim, create, read_jsonl, settle
+from runs import Counts, Run, RunSpec, StepSpec, claim, create
 
 
 class FakeClock:
@@ -33,12 +33,17 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def make_spec() -> Callable[..., RunSpec]:
-    def make(steps: Iterable[str] = ("generate", "score"), chunk_size: int = 3) -> RunSpec:
+    def make(
+        steps: Iterable[str | StepSpec] = ("generate", "score"), chunk_size: int = 3
+    ) -> RunSpec:
         return RunSpec(
             pipeline="Sailor",
             mode="realtime",
             chunk_size=chunk_size,
-            steps=tuple(StepSpec(step, "chunk", "openai", "gpt-6-luna") for step in steps),
+            steps=tuple(
+                StepSpec(step, "chunk", "openai", "gpt-6-luna") if isinstance(step, str) else step
+                for step in steps
+            ),
             launch={"max_units": 7},
             emulate=True,
         )
@@ -58,17 +63,26 @@ def make_run(clock: FakeClock, make_spec: Callable[..., RunSpec]) -> Callable[..
 
 @pytest.fixture
 def take() -> Callable[..., Counts]:
-    """Take a chunk through a step: the first `failing` units fail."""
+    """Take a chunk through a step: the first `failing` units fail, the next `back` go back."""
 
-    def take(run: Run, chunk: str, step: str, failing: int = 0) -> Counts:
-        units = list(read_jsonl(run.entry(step, chunk)))
-        failures = [{"unit_id": u["unit_id"], "step": step} for u in units[:failing]]
-        valid = [{**unit, step: True} for unit in units[failing:]]
-        settle(run.paths.chunk(chunk), step, valid, failures)
+    def take(run: Run, chunk: str, step: str, failing: int = 0, back: int = 0) -> Counts:
+        units = run.due(step, chunk)
+        records = [
+            {"unit_id": u["unit_id"], "step": step, "round": run.state.chunks[chunk].round}
+            for u in units[: failing + back]
+        ]
+        run.settle(
+            chunk,
+            step,
+            valid=[{**unit, step: True} for unit in units[failing + back :]],
+            failed=records[:failing],
+            returned=records[failing:],
+        )
         counts = Counts(
             entered=len(units),
-            valid=len(valid),
+            valid=len(units) - failing - back,
             failed={"validation": failing} if failing else {},
+            returned=back,
             attempts=len(units) + failing,
             tokens={"input": 10 * len(units), "output": 5 * len(units)},
             cost_usd=Decimal("0.0123"),

@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
-from runs import Counts, Run, current_step, step_counts, totals
+import pytest
+
+from runs import Counts, Run, StepSpec, current_step, step_counts, totals
 
 ONE = Counts(
     entered=10,
@@ -14,12 +16,15 @@ ONE = Counts(
     cost_usd=Decimal("0.01"),
     seconds=2.0,
 )
+SENT_BACK = Counts(entered=5, valid=1, failed={"validation": 1}, returned=2)
 
 
 def test_a_round_in_words():
     """What goes on, what is lost, what is open, what was asked again."""
     assert (ONE.passed, ONE.lost, ONE.open, ONE.retries) == (7, 3, 0, 5)
     assert Counts(entered=3, valid=1).open == 2
+    assert (SENT_BACK.passed, SENT_BACK.open) == (1, 1)
+    assert (SENT_BACK.repeated().again, SENT_BACK.repeated().mended) == (5, 1)
 
 
 def test_counts_add():
@@ -49,6 +54,8 @@ def test_counts_come_back_from_disk():
     row = ONE.to_json()
     assert row["in"] == 10
     assert Counts.from_json(row) == ONE
+    again = SENT_BACK.repeated()
+    assert Counts.from_json(again.to_json()) == again
 
 
 def test_a_run_in_numbers(make_run, take):
@@ -70,6 +77,42 @@ def test_a_run_in_numbers(make_run, take):
     assert step_counts(run.state)["generate"].failed == {"validation": 4}
     assert step_counts(run.state)["score"].entered == 2
     assert current_step(run.state) is None
+
+
+def test_units_that_are_sent_back_have_their_steps_ahead_again(make_run, take):
+    """Those that wait for them have only what is behind the step that sent them back."""
+    judge = StepSpec("judge", "chunk", None, None, retry_step="write")
+    run = Run.open(make_run(units=3, steps=("write", judge, "rate")))
+    take(run, "chunk_000", "write")
+    assert totals(run.state).progress == pytest.approx(3 / 9)
+    take(run, "chunk_000", "judge", back=2)
+    assert totals(run.state).progress == pytest.approx(1 - (2 * 3 + 1) / 9)
+    take(run, "chunk_000", "write", failing=1)
+    take(run, "chunk_000", "judge")
+    assert totals(run.state).progress == pytest.approx(1 - 2 / 9)
+    take(run, "chunk_000", "rate")
+    run.close()
+    judged = step_counts(run.state)["judge"]
+    assert (judged.entered, judged.again, judged.returned, judged.mended) == (4, 1, 2, 1)
+    assert step_counts(run.state)["write"].lost == 1
+
+
+def test_what_is_fanned_out_counts_by_its_children(make_run, take):
+    """Units that failed before stay; the steps of the children come on top."""
+    steps = ("write", StepSpec("scenes", "fan_out", None, None), "draw")
+    run = Run.open(make_run(units=3, steps=steps))
+    take(run, "chunk_000", "write", failing=1)
+    run.settle("chunk_000", "scenes", valid=run.due("scenes", "chunk_000"))
+    sizes = run.write_children("chunk_000", ({"unit_id": f"child{n}"} for n in range(4)))
+    run.close_round("chunk_000", "scenes", Counts(entered=2, valid=2), children=sizes)
+    numbers = totals(run.state)
+    assert (numbers.units, numbers.valid, numbers.failed, numbers.open) == (5, 0, 1, 4)
+    assert numbers.progress == pytest.approx(1 - 4 / (3 * 2 + 4))
+    for child in run.state.chunks.children("chunk_000"):
+        take(run, child, "draw")
+    run.close()
+    numbers = totals(run.state)
+    assert (numbers.units, numbers.valid, numbers.open, numbers.progress) == (5, 4, 0, 1.0)
 
 
 def test_an_open_round_counts_as_far_as_it_is_hinted(make_run, take):

@@ -5,13 +5,15 @@ import json
 import orjson
 import pytest
 
-from runs import Run, Status, UnknownFormat, read
+from runs import Counts, Run, Status, StepSpec, UnknownFormat, read
+from runs.journal import replay
+from runs.manifest import from_json
 from runs.paths import RunPaths
 
 KEYS = {
     "format", "config", "created", "updated", "status", "error_message", "paused_reason", "waiting",
     "pipeline", "metadata", "totals", "steps", "batches", "seq", "journal_offset", "snapshot_at",
-    "chunks",
+    "chunks", "post_process",
 }  # fmt: skip
 
 
@@ -51,6 +53,35 @@ def test_the_manifest_keeps_its_keys(run_dir):
     assert manifest["totals"]["valid"] == 2
     assert manifest["totals"]["failed"] == 4
     assert manifest["status"] == "paused"
+
+
+def test_units_sent_back_and_fanned_out_chunks_stand_in_the_manifest(make_run, take):
+    """With all that is needed to go on; children follow their parent."""
+    judge = StepSpec("judge", "chunk", "openai", "gpt-6-luna", retry_step="write")
+    steps = ("write", judge, StepSpec("scenes", "fan_out", None, None), "draw")
+    run = Run.open(make_run(units=4, steps=steps))
+    for chunk, back in (("chunk_000", 1), ("chunk_001", 0)):
+        take(run, chunk, "write")
+        take(run, chunk, "judge", back=back)
+    run.settle("chunk_001", "scenes", valid=run.due("scenes", "chunk_001"))
+    sizes = run.write_children("chunk_001", ({"unit_id": f"u3__fan00{n}"} for n in range(5)))
+    run.close_round("chunk_001", "scenes", Counts(entered=1, valid=1), children=sizes)
+    run.close()
+    manifest = json.loads(run.paths.manifest.read_bytes())
+    assert [(name, row["state"]) for name, row in manifest["chunks"].items()] == [
+        ("chunk_000", "write_PENDING"),
+        ("chunk_001", "FANNED_OUT"),
+        ("chunk_001_000", "draw_PENDING"),
+        ("chunk_001_001", "draw_PENDING"),
+    ]
+    row = manifest["chunks"]["chunk_000"]
+    assert (row["due"], row["rounds"], row["first"]) == (1, 2, "write")
+    [detour] = row["detours"]
+    assert detour == {"step": "judge", "to": "write", "round": 2, "sent": 1, "passed": 2}
+    assert manifest["chunks"]["chunk_001_001"]["first"] == "draw"
+    assert manifest["steps"]["judge"]["returned"] == 1
+    assert (manifest["totals"]["units"], manifest["metadata"]["units"]) == (8, 4)
+    assert from_json(run.paths.manifest.read_bytes()).state == replay(run.paths.journal).state
 
 
 def test_a_lost_manifest_is_rebuilt_exactly(run_dir):

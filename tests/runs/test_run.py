@@ -16,6 +16,7 @@ from runs import (
     RunNotFound,
     Stage,
     Status,
+    StepSpec,
     Unaccounted,
     Waiting,
     files,
@@ -25,6 +26,8 @@ from runs import (
     snapshot_of,
 )
 from runs.paths import RunPaths
+
+JUDGE = StepSpec("judge", "chunk", "openai", "gpt-6-luna", retry_step="write")
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def settled(run):
 )
 def test_counts_must_be_those_of_the_files(settled, counts):
     """The journal does not count what is not there."""
-    with pytest.raises(Unaccounted, match="2 units passed and 1 failed of 3"):
+    with pytest.raises(Unaccounted, match="2 units passed, 1 failed and 0 were sent back of 3"):
         settled.close_round("chunk_000", "generate", counts)
 
 
@@ -94,6 +97,85 @@ def test_units_are_conserved_by_their_ids(settled, settled_ids):
             "chunk_000", "generate", Counts(entered=3, valid=2, failed={"validation": 1})
         )
     assert settled.state.chunks["chunk_000"].step == "generate"
+
+
+@pytest.fixture
+def judged(make_run, take):
+    """A run of three units whose judge has sent one of them back."""
+    run = Run.open(make_run(units=3, steps=("write", "polish", JUDGE)))
+    for step, back in (("write", 0), ("polish", 0), ("judge", 1)):
+        take(run, "chunk_000", step, back=back)
+    yield run
+    run.close()
+
+
+def test_only_units_that_were_sent_back_are_due(judged, take):
+    """At every step of the detour; the judge's records say why they came."""
+    assert [unit["unit_id"] for unit in judged.due("write", "chunk_000")] == ["u0"]
+    [[record]] = judged.returned("judge", "chunk_000").values()
+    assert (record["unit_id"], record["round"]) == ("u0", 1)
+    assert judged.returned("write", "chunk_000") == {}
+    take(judged, "chunk_000", "write")
+    take(judged, "chunk_000", "polish")
+    take(judged, "chunk_000", "judge", back=1)
+    records = judged.returned("judge", "chunk_000")
+    assert [record["round"] for record in records["u0"]] == [1, 2]
+    assert not judged.paths.chunk("chunk_000").final.exists()
+    for step in ("write", "polish", "judge"):
+        take(judged, "chunk_000", step)
+    final = judged.paths.chunk("chunk_000").final
+    assert final.read_text().count("\n") == 3
+
+
+def test_a_round_of_a_detour_is_accounted_by_its_ids(judged):
+    """Also one that nobody settled."""
+    counts = Counts(entered=1, valid=1)
+    judged.settle("chunk_000", "write", valid=[])
+    with pytest.raises(Unaccounted, match="1 units are settled without having entered, never"):
+        judged.close_round("chunk_000", "write", counts)
+    with pytest.raises(Unaccounted, match="'u1' is not among those that were sent back"):
+        judged.settle("chunk_000", "write", valid=[{"unit_id": "u1"}])
+    with pytest.raises(IllegalMove, match="cannot settle 'judge': it stands at 'write'"):
+        judged.settle("chunk_000", "judge", valid=[])
+
+
+def test_a_step_that_sends_nobody_back_does_not_lose_those_who_would_go(run):
+    """They are named when the round closes."""
+    units = [{"unit_id": f"u{i}"} for i in range(3)]
+    run.settle("chunk_000", "generate", valid=units[1:], returned=[{**units[0], "round": 1}])
+    with pytest.raises(Unaccounted, match="u0"):
+        run.close_round("chunk_000", "generate", Counts(entered=3, valid=2, returned=1))
+
+
+def test_a_hint_is_of_the_round_in_which_it_was_given(judged, take):
+    """At the same step in another round it is history, and in a detour all have come again."""
+    run, one = judged, Counts(entered=1, valid=1)
+    run.hint({"chunk_000": ("judge", one)}, force=True)
+    assert open_rounds(run.state) == {}
+    run.hint({"chunk_000": ("write", one)}, force=True)
+    assert open_rounds(run.state)["chunk_000"] == one.repeated()
+    for step in ("write", "polish", "judge"):
+        take(run, "chunk_000", step, back=int(step == "judge"))
+    assert run.state.chunks["chunk_000"].step == "write"
+    assert open_rounds(run.state) == {}
+
+
+def test_children_begin_behind_the_fan_out(make_run):
+    """Their entry is their own input, whatever the step's place in the pipeline."""
+    fan_out = StepSpec("scenes", "fan_out", None, None)
+    run = Run.open(make_run(units=3, steps=(fan_out, "draw", "rate")))
+    units = run.due("scenes", "chunk_000")
+    run.settle("chunk_000", "scenes", valid=units)
+    sizes = run.write_children("chunk_000", [{**u, "unit_id": f"{u['unit_id']}__0"} for u in units])
+    assert run.state.chunks.children("chunk_000") == []
+    run.close_round("chunk_000", "scenes", Counts(entered=3, valid=3), children=sizes)
+    [child] = run.state.chunks.children("chunk_000")
+    assert run.state.chunks["chunk_000"].stage is Stage.FANNED_OUT
+    assert run.entry("draw", child) == run.paths.chunk(child).input
+    assert [unit["unit_id"] for unit in run.due("draw", child)] == ["u0__0", "u1__0", "u2__0"]
+    assert run.entry("rate", child).name == "draw_validated.jsonl"
+    assert read(run.paths.dir).state.chunks == run.state.chunks
+    run.close()
 
 
 def test_what_cannot_be_is_not_written(run):
