@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-from prefect import Flow, Task
+from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
 from prefect.runtime import flow_run as flow_run_now
@@ -23,6 +23,7 @@ from flows.stopping import stopping_on_signals
 from pipelines import Launch
 from runs import is_run
 from tasks.create import create_run
+from tasks.order import in_order
 from tasks.prefect_tasks import step_task
 from tasks.session import Session, opened
 
@@ -90,11 +91,13 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     flow_run = _flow_run()
     run_dir = _place(launch, pipeline, flow_run)
     if not is_run(run_dir):
-        create_run(pipelines.load(pipelines.find(pipeline)), launch, run_dir)
-    async with opened(run_dir, flow_run=str(flow_run.id)) as session:
+        loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
+        create_run(loaded, launch, run_dir)
+    who = str(flow_run.id)
+    async with opened(run_dir, flow_run=who, allow_scripts=launch.allow_scripts) as session:
         with stopping_on_signals(session):
             await _order(session)
-            return _end(session)
+            return await _end(session)
 
 
 def _flow_run() -> FlowRun:
@@ -120,29 +123,17 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
 
 
 async def _order(session: Session) -> None:
-    """Take every chunk through the steps it has left; each goes at its own pace."""
+    """Do what is left of the run, a task run for each chunk-step."""
     hooks = [snapshot_task(session.run_dir)]
     tasks = {
         step.name: step_task(step.name, step.description, hooks=hooks)
-        for step in session.pipeline.steps
+        for step in session.pipeline.unit_steps
     }
-    window = asyncio.Semaphore(session.chunks_at_once)
-    chains = [_chain(session, chunk, tasks, window) for chunk in session.open_chunks()]
-    for outcome in await asyncio.gather(*chains, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
 
+    async def work(step: str, chunk: str) -> None:
+        await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
 
-async def _chain(
-    session: Session,
-    chunk: str,
-    tasks: dict[str, Task[[str, str, str], Any]],
-    window: asyncio.Semaphore,
-) -> None:
-    async with window:
-        while (step := session.next_step(chunk)) is not None:
-            with session.pausing_on_outage():
-                await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
+    await in_order(session, work)
 
 
 async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, Any]) -> None:
@@ -162,9 +153,9 @@ async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, A
         task.result()
 
 
-def _end(session: Session) -> State[Any]:
+async def _end(session: Session) -> State[Any]:
     """Say how it ended, in the manifest first and then to Prefect."""
-    end = session.end()
+    end = await session.end()
     if end.paused:
         return Cancelled(name="Paused", message=end.message)
     return Completed(message=end.message)

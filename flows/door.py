@@ -2,9 +2,11 @@
 
 import asyncio
 import difflib
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +20,9 @@ import pipelines
 import runs
 from flows import pipes, progress, reporting, server, summary
 from flows.errors import BadRequest
+from flows.spool import spooled
 from pipelines import Launch, Pipeline
+from pipelines.leaving import leave
 from runs import RunView, Status
 from tasks.create import create_run
 from tasks.ready import make_ready
@@ -26,6 +30,8 @@ from tasks.ready import make_ready
 __all__ = ["Show", "run"]
 
 ASK_ABOVE_REQUESTS = 100
+SCRIPTS = "allow_scripts"
+"""Said of each start of a run, and never kept with it: who sends a run cannot say it for you."""
 INTERRUPTED = 130
 PROVIDER_GONE = 4
 """As for every service that outlasts our patience."""
@@ -63,7 +69,7 @@ def run(
     with ThreadPoolExecutor(1) as pool:
         if _means_a_run(target):
             view = _going_on(target, told, init_only=init_only)
-            if view.state.status is Status.COMPLETE:
+            if view.state.status is Status.COMPLETE and not told.get(SCRIPTS):
                 return _said(view, show)
             serving, run_dir = pool.submit(server.ensure), view.paths.dir
         else:
@@ -72,17 +78,19 @@ def run(
                     f"{target} is a pipeline, and --resume goes on with a run: name the run "
                     "(octobatch ps lists them), or say `last`."
                 )
-            pipeline, launch = _starting(target, told, yes=yes)
-            run_dir = runs.claim(launch.name, pipeline.name, datetime.now(UTC))
-            # Writing the units to disk overlaps with the start of the server.
-            serving = None if init_only else pool.submit(server.ensure)
-            create_run(pipeline, launch, run_dir)
+            folder = pipelines.find(target)
+            launch = _launch(folder.name, told)
+            with _claimed(launch, folder) as run_dir, spooled(launch.items, run_dir) as items:
+                pipeline = _ready(folder, items, launch, yes=yes)
+                # Writing the units to disk overlaps with the start of the server.
+                serving = None if init_only else pool.submit(server.ensure)
+                create_run(pipeline, launch, run_dir)
             show.say(f"Made {run_dir}: {runs.read(run_dir).state.units} units.")
         if serving is None:
             show.say(f"Go on with: octobatch run {run_dir.name}")
             return 0
         chosen = serving.result()
-    return _through(run_dir, chosen, show)
+    return _through(run_dir, chosen, show, allow_scripts=bool(told.get(SCRIPTS)))
 
 
 def _means_a_run(target: str) -> bool:
@@ -93,13 +101,23 @@ def _means_a_run(target: str) -> bool:
     return runs.is_run(folder) or not ("/" in target or folder.is_dir())
 
 
-def _starting(target: str, told: Mapping[str, Any], *, yes: bool) -> tuple[Pipeline, Launch]:
-    pipeline = pipelines.load(pipelines.find(target))
-    launch = _launch(pipeline.name, told)
+@contextmanager
+def _claimed(launch: Launch, folder: Path) -> Generator[Path]:
+    """Give a new run its folder, and take the folder away again if no run comes of it."""
+    run_dir = runs.claim(launch.name, folder.name, datetime.now(UTC))
+    try:
+        yield run_dir
+    finally:
+        if not runs.is_run(run_dir):
+            shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _ready(folder: Path, items: Path | None, launch: Launch, *, yes: bool) -> Pipeline:
+    pipeline = pipelines.load(folder, items)
     make_ready(pipeline, launch)
     if not (yes or launch.free):
         _agree(pipeline, launch)
-    return pipeline, launch
+    return pipeline
 
 
 def _launch(pipeline: str, told: Mapping[str, Any]) -> Launch:
@@ -121,8 +139,10 @@ def _said_of(fault: ErrorDetails) -> str:
 
 
 def _agree(pipeline: Pipeline, launch: Launch) -> None:
-    units = pipelines.units(pipeline, max_units=launch.max_units, sample=launch.sample)
-    requests = sum(1 for _ in units) * len(pipeline.steps)
+    units = pipelines.units(
+        pipeline, max_units=launch.max_units, sample=launch.sample, repeat=launch.repeat
+    )
+    requests = sum(1 for _ in units) * len(pipeline.asking)
     if requests <= ASK_ABOVE_REQUESTS:
         return
     question = f"At least {requests:,} requests will be paid for. Go on?"
@@ -137,7 +157,9 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
         view = runs.read(runs.resolve(str(folder.resolve()) if runs.is_run(folder) else target))
     except runs.RunNotFound as error:
         raise BadRequest(_neither(target, error)) from error
-    given = [f"--{name.replace('_', '-')}" for name, value in told.items() if value]
+    given = [
+        f"--{name.replace('_', '-')}" for name, value in told.items() if value and name != SCRIPTS
+    ]
     if init_only or given:
         raise BadRequest(
             f"{view.name} is a run already and goes on as it was made: "
@@ -157,7 +179,7 @@ def _neither(target: str, error: runs.RunNotFound) -> str:
     return f"{target!r} is neither a pipeline ({hint}) nor a run. {error}"
 
 
-def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
+def _through(run_dir: Path, chosen: server.Server, show: Show, *, allow_scripts: bool) -> int:
     chosen = server.ready(chosen)
     if not show.debug:
         reporting.quiet()
@@ -167,7 +189,8 @@ def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
     if chosen.ours:
         show.say(f"  (started by octobatch; for workers: export PREFECT_API_URL={chosen.url})")
     flow = catalog.flow(runs.read(run_dir).state.spec.pipeline)
-    work = reporting.reported(flow(run=_named(run_dir), return_state=True), run_dir, chosen.url)
+    flow_run = flow(run=_named(run_dir), allow_scripts=allow_scripts, return_state=True)
+    work = reporting.reported(flow_run, run_dir, chosen.url)
     with asyncio.Runner() as runner:
         try:
             state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
@@ -175,7 +198,7 @@ def _through(run_dir: Path, chosen: server.Server, show: Show) -> int:
             pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
             return INTERRUPTED
         if state is None:
-            reporting.leave(_unheard(run_dir, chosen, show))
+            leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():
         asyncio.run(state.aresult(raise_on_failure=True))
     return _said(runs.read(run_dir), show)

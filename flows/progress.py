@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from flows.console import screen
-from runs import Run, step_counts
+from runs import Counts, Run, step_counts
 from tasks import session
 
 __all__ = ["beside"]
@@ -61,12 +61,9 @@ async def _bars(run: Run, console: Console) -> None:
             for step in run.state.steps
         }
         while True:
-            due = run.state.units
-            for name, counts in step_counts(run.state).items():
+            for name, (counts, due) in _funnel(run).items():
                 failed = f"{counts.lost:,} failed" if counts.lost else ""
-                done = counts.passed + counts.lost
-                bars.update(rows[name], completed=done, total=due, failed=failed)
-                due -= counts.lost
+                bars.update(rows[name], completed=_through(counts), total=due, failed=failed)
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -75,7 +72,7 @@ async def _lines(run: Run, console: Console) -> None:
     while True:
         steps = step_counts(run.state).items()
         line = ", ".join(
-            f"{name} {counts.passed:,} ok, {counts.lost:,} failed" for name, counts in steps
+            f"{name} {counts.units_passed:,} ok, {counts.lost:,} failed" for name, counts in steps
         )
         if line != said:
             console.print(
@@ -83,3 +80,20 @@ async def _lines(run: Run, console: Console) -> None:
             )
             said = line
         await asyncio.sleep(LINE_SECONDS)
+
+
+def _funnel(run: Run) -> dict[str, tuple[Counts, int]]:
+    """Return the counts of each step, and how many units it will have as far as that is known."""
+    by_step, funnel = step_counts(run.state), dict[str, tuple[Counts, int]]()
+    due = run.state.units
+    for step in run.state.steps:
+        counts = by_step[step.name]
+        due = max(due, counts.units)
+        funnel[step.name] = counts, due
+        due = 0 if step.scope == "fan_out" else due - counts.lost
+    return funnel
+
+
+def _through(counts: Counts) -> int:
+    """Return how many units have been through a step, those that came back only once."""
+    return max(0, counts.passed + counts.lost + counts.returned - counts.again)

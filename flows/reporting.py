@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from flows import server
 from tasks import session
 
-__all__ = ["leave", "quiet", "reported"]
+__all__ = ["quiet", "reported"]
 
 T = TypeVar("T")
 
@@ -45,13 +44,3 @@ async def reported(
         if silent == PATIENCE:
             return None
     return flowing.result()
-
-
-def leave(code: int) -> NoReturn:
-    """End this process at once: Prefect's threads would go on trying to reach their server."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # nobody reads it any more
-    os._exit(code)

@@ -1,7 +1,10 @@
 """`python -m flows.run TARGET …`: the same as `octobatch run TARGET …`."""
 
+from functools import partial
+
 from flows.cli import run
 from flows.cli.main import main
+from pipelines.leaving import leaving
 
 if __name__ == "__main__":
-    main(command=run.command)
+    leaving(partial(main, command=run.command))

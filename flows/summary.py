@@ -1,7 +1,7 @@
 """The closing summary of a run: what came out, what did not and why, what it cost, where it is."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from runs import (
     Liveness,
     RunView,
     Status,
+    Told,
     read_jsonl,
     runs_root,
     step_counts,
@@ -63,6 +64,8 @@ class Summary:
     took: timedelta
     results: Path
     failures: Path
+    told: tuple[Told, ...]
+    """What scripts and post-processing did at the end."""
     next: str
 
 
@@ -89,6 +92,7 @@ def summarise(view: RunView) -> Summary:
         took=state.updated - state.created,
         results=view.paths.results,
         failures=view.paths.failures,
+        told=state.told,
         next=_next(view, any(failed.values())),
     )
 
@@ -164,6 +168,7 @@ def _drawn(summary: Summary) -> Group:
         Text(""),
         _headline(summary),
         _funnel(summary),
+        *_sent_back(summary),
         *(_reasons_drawn(summary.reasons) if summary.reasons else ()),
         _facts(summary),
     )
@@ -189,14 +194,43 @@ def _headline(summary: Summary) -> Text:
 def _funnel(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("step")
-    for heading in ("in", "valid", "failed", "asked"):
+    columns = {
+        heading: column
+        for heading, column in _COLUMNS.items()
+        if heading in _ALWAYS or any(map(column, summary.steps.values()))
+    }
+    for heading in columns:
         table.add_column(heading, justify="right")
     table.add_column("failed by class")
     for name, counts in summary.steps.items():
         classes = ", ".join(f"{n} {failure}" for failure, n in counts.failed.items())
-        numbers = (counts.entered, counts.passed, counts.lost, counts.attempts)
-        table.add_row(Text(name), *(f"{n:,}" for n in numbers), Text(classes))
+        numbers = (f"{column(counts):,}" for column in columns.values())
+        table.add_row(Text(name), *numbers, Text(classes))
     return table
+
+
+_COLUMNS: Mapping[str, Callable[[Counts], int]] = {
+    "in": lambda counts: counts.units,
+    "valid": lambda counts: counts.units_passed - counts.units_skipped,
+    "skipped": lambda counts: counts.units_skipped,
+    "failed": lambda counts: counts.lost,
+    "sent back": lambda counts: counts.returned,
+    "asked": lambda counts: counts.attempts,
+}
+_ALWAYS = frozenset({"in", "valid", "failed", "asked"})
+"""The other columns are shown when there is something in them."""
+
+
+def _sent_back(summary: Summary) -> Iterable[Text]:
+    """Say of each step that sends units back what good that did."""
+    for name, counts in summary.steps.items():
+        if not counts.returned:
+            continue
+        seen, before, after = counts.units, counts.passed - counts.mended, counts.units_passed
+        yield Text(
+            f"{name} sent units back {counts.returned:,} times: {before:,} of {seen:,} passed at "
+            f"first ({before / seen:.0%}), {after:,} in the end ({after / seen:.0%})"
+        )
 
 
 def _reasons_drawn(reasons: Iterable[Reason]) -> Iterable[Text]:
@@ -218,11 +252,17 @@ def _facts(summary: Summary) -> Table:
         "time": f"{summary.took.total_seconds():.1f} s",
         "results": shown(summary.results),
         "failures": shown(summary.failures),
-        "next": summary.next,
     }
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
+    for said in summary.told:
+        table.add_row(Text(visible(said.name, most=40)), _told(said))
+    table.add_row("next", Text(summary.next))
     return table
+
+
+def _told(said: Told) -> Text:
+    return Text(visible(said.message), style="red" if said.failed else "")
 
 
 def cost_in_words(cost_usd: Decimal | None, *, emulated: bool, short: bool = False) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -20,9 +20,11 @@ from tasks.choose import Choice
 from tasks.policy import FailureClass
 from tasks.work import Asking
 
-__all__ = ["LiveAsker", "Rehearse", "Trace"]
+__all__ = ["Computed", "LiveAsker", "Rehearse", "Trace", "request_of"]
 
-Rehearse = Callable[[Asking, Prompt, bytes], Awaitable[None]]
+Computed = Mapping[str, Mapping[str, Any]]
+"""What the pipeline's expressions make of each unit, by its id; for templates only."""
+Rehearse = Callable[[Asking, Mapping[str, Any], Prompt, bytes], Awaitable[None]]
 """Hands the emulator the reply that a pipeline rehearses for a request."""
 
 
@@ -57,6 +59,7 @@ class LiveAsker:
     trace: Trace
     brake: Brake
     rehearse: Rehearse | None = None
+    computed: Computed = field(default_factory=dict[str, Mapping[str, Any]])
     unreachable: bool = False
 
     async def __call__(self, asking: Asking) -> Attempt | None:
@@ -69,7 +72,9 @@ class LiveAsker:
         if self.brake.pulled:
             return None
         try:
-            prompt = self.step.prompt(asking.unit, asking.previous)
+            prompt = self.step.prompt(
+                asking.unit, asking.exchanges, computed=self._computed(asking)
+            )
         except TemplateError as error:
             return self._attempt(asking, error=_fault(FailureClass.TEMPLATE, str(error)))
         try:
@@ -93,9 +98,11 @@ class LiveAsker:
         self.brake.check()  # it may have waited long for its turn
         if self.unreachable:
             raise Stopped
-        sent = wire(self.choice.provider, self._request(asking, prompt))
+        unit_id = asking.unit["unit_id"]
+        request = request_of(self.step, self.choice, unit_id, prompt, doublings=asking.doublings)
+        sent = wire(self.choice.provider, request)
         if self.rehearse is not None:
-            await self.rehearse(asking, prompt, sent)
+            await self.rehearse(asking, self._computed(asking), prompt, sent)
         began = time.perf_counter()
         try:
             return await self.provider.ask(sent, timeout_seconds=self.choice.timeout_seconds)
@@ -107,21 +114,8 @@ class LiveAsker:
             self._trace(asking, time.perf_counter() - began, status, None)
             raise
 
-    def _request(self, asking: Asking, prompt: Prompt) -> Request:
-        step, choice = self.step.step, self.choice
-        return Request(
-            key=asking.unit["unit_id"],
-            model=choice.model,
-            system=prompt.system,
-            turns=prompt.turns,
-            max_tokens=min(choice.max_tokens << asking.doublings, choice.max_output),
-            temperature=step.temperature,
-            reasoning=step.reasoning,
-            seed=step.seed,
-            schema=self.step.schema,
-            schema_name=step.name,
-            timeout_seconds=choice.timeout_seconds,
-        )
+    def _computed(self, asking: Asking) -> Mapping[str, Any]:
+        return self.computed.get(asking.unit["unit_id"], {})
 
     def _answered(self, asking: Asking, answer: Answer) -> Attempt:
         usage = codec(self.choice.provider).from_wire(answer.body).usage
@@ -161,7 +155,7 @@ class LiveAsker:
     ) -> Attempt:
         return Attempt(
             unit_id=asking.unit["unit_id"],
-            round=1,
+            round=asking.round,
             attempt=asking.attempt,
             lane="realtime",
             provider=self.choice.provider,
@@ -173,6 +167,26 @@ class LiveAsker:
             raw=raw,
             error=error,
         )
+
+
+def request_of(
+    prepared: PreparedStep, choice: Choice, unit_id: str, prompt: Prompt, *, doublings: int = 0
+) -> Request:
+    """Return what is asked, in words that no vendor knows yet."""
+    step = prepared.step
+    return Request(
+        key=unit_id,
+        model=choice.model,
+        system=prompt.system,
+        turns=prompt.turns,
+        max_tokens=min(choice.max_tokens << doublings, choice.max_output),
+        temperature=step.temperature,
+        reasoning=step.reasoning,
+        seed=step.seed,
+        schema=prepared.schema,
+        schema_name=step.name,
+        timeout_seconds=choice.timeout_seconds,
+    )
 
 
 def _fault(failure: FailureClass, message: str, *, status: int | None = None) -> dict[str, Any]:

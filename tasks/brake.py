@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar
 
 __all__ = ["Brake", "Stopped"]
+
+_T = TypeVar("_T")
 
 GRACE_SECONDS = 3.5
 """How long answers that are under way may still arrive; a pause is promised within five."""
@@ -57,6 +60,17 @@ class Brake:
             raise Stopped from None
         finally:
             self._asking.discard(task)
+
+    async def unless_pulled(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """Return what `work` returns, or None as soon as the brake is pulled: it is cancelled."""
+        task, stopped = asyncio.create_task(work), asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            stopped.cancel()
+            task.cancel()
+            await asyncio.wait({task})
 
     def _cut(self) -> None:
         self._let_go = True

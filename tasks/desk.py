@@ -1,15 +1,16 @@
-"""The desk where a pipeline's steps are asked: connections, limiters and the sandbox, held open."""
+"""The desk where a pipeline's steps are done: connections, limiters and the sandbox, held open."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pipelines
-from pipelines import Launch, Pipeline, PreparedStep, Prompt, Sandbox
+from pipelines import Launch, Pipeline, PreparedStep, Prompt, Sandbox, Scope, Step
 from providers.connect import connect
 from providers.emulator import client as emulator
 from providers.limit import Limiter, State
@@ -18,10 +19,21 @@ from runs import runs_root
 from tasks.ask import LiveAsker, Rehearse, Trace
 from tasks.brake import Brake
 from tasks.choose import Asked, Choice, settle_choice
+from tasks.compute import compute, fan_out, gate
 from tasks.judging import MicroBatchJudge
-from tasks.work import Asking, StepAtWork
+from tasks.work import Asking, Due, Outcome, Sink, StepAtWork, advance
 
 __all__ = ["Desk", "opened_desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Who is asked at a step."""
+
+    choice: Choice
+    provider: Provider
+    limiter: Limiter
+    rehearse: Rehearse | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +41,9 @@ class _Place:
     """One step's place at the desk."""
 
     prepared: PreparedStep
-    choice: Choice
-    provider: Provider
-    limiter: Limiter
-    rehearse: Rehearse | None
     work: StepAtWork
+    line: _Line | None
+    """None at a step that asks no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +51,81 @@ class Desk:
     """Who is asked at each step, and who judges the answers."""
 
     brake: Brake
+    sandbox: Sandbox
     _places: Mapping[str, _Place]
 
-    def step(self, name: str) -> StepAtWork:
-        """Return what the engine needs to know of a step."""
-        return self._places[name].work
+    async def take(self, step: str, due: Sequence[Due], sink: Sink, trace: Trace) -> list[Outcome]:
+        """Take units through a step of any kind; their outcomes are in the order of `due`.
 
-    def asker(self, name: str, trace: Trace) -> LiveAsker:
-        """Return an asker for a step, whose requests are written down by `trace`."""
-        place = self._places[name]
-        return LiveAsker(
+        Raises:
+            Misconfigured, Unreachable: a model cannot be asked; all answers that came are kept.
+        """
+        place = self._places[step]
+        ready, computed, settled = await gate(due, place.prepared, place.work, self.sandbox)
+        match place.prepared.step.scope:
+            case Scope.CHUNK:
+                outcomes = await self._ask(place, ready, computed, sink, trace)
+            case Scope.EXPRESSION:
+                settled += await compute(ready, place.prepared, place.work, self.sandbox)
+                outcomes = []
+            case Scope.FAN_OUT:
+                settled += fan_out(ready, place.prepared.step, place.work)
+                outcomes = []
+            case Scope.RUN:
+                raise AssertionError("a script is not for single units")
+        for outcome in settled:
+            sink.done(outcome)
+        order = {unit.unit_id: number for number, unit in enumerate(due)}
+        return sorted([*outcomes, *settled], key=lambda outcome: order[outcome.unit_id])
+
+    async def _ask(
+        self,
+        place: _Place,
+        due: Sequence[Due],
+        computed: Mapping[str, Mapping[str, Any]],
+        sink: Sink,
+        trace: Trace,
+    ) -> list[Outcome]:
+        line = place.line
+        assert line is not None, "a step that asks was given somebody to ask"
+        asker = LiveAsker(
             step=place.prepared,
-            choice=place.choice,
-            provider=place.provider,
-            limiter=place.limiter,
+            choice=line.choice,
+            provider=line.provider,
+            limiter=line.limiter,
             trace=trace,
             brake=self.brake,
-            rehearse=place.rehearse,
+            rehearse=line.rehearse,
+            computed=computed,
         )
+        return await advance(due, place.work, asker, sink)
 
     @property
     def window(self) -> int:
         """Return how many calls may be in flight at the widest step."""
-        return max(place.provider.limits.most for place in self._places.values())
+        return max((line.provider.limits.most for line in self._lines()), default=1)
 
     def limits(self) -> dict[str, State]:
         """Return the state of every limiter, by `provider/model`."""
         return {
-            f"{place.choice.provider}/{place.choice.model}": place.limiter.state()
-            for place in self._places.values()
+            f"{line.choice.provider}/{line.choice.model}": line.limiter.state()
+            for line in self._lines()
         }
+
+    def _lines(self) -> list[_Line]:
+        return [place.line for place in self._places.values() if place.line is not None]
 
 
 @contextlib.asynccontextmanager
 async def opened_desk(
-    pipeline: Pipeline, launch: Launch, asked: Mapping[str, Asked], *, brake: Brake
+    pipeline: Pipeline,
+    steps: Sequence[Step],
+    launch: Launch,
+    asked: Mapping[str, Asked],
+    *,
+    brake: Brake,
 ) -> AsyncGenerator[Desk]:
-    """Open what asking the steps named in `asked` needs, and close it at the end.
+    """Open what `steps` need, those that ask at whom `asked` names, and close it at the end.
 
     Steps that share a provider and model share its connection and limiter. With `launch.emulate` no
     provider is ever reached.
@@ -87,28 +135,34 @@ async def opened_desk(
     """
     async with contextlib.AsyncExitStack() as stack:
         emulator_url = (
-            await asyncio.to_thread(emulator.start, runs_root()) if launch.emulate else None
+            await asyncio.to_thread(emulator.start, runs_root())
+            if launch.emulate and asked
+            else None
         )
-        local_url = await _served(launch.gguf, stack) if launch.local else None
+        local_url = await _served(launch.gguf, stack) if launch.local and asked else None
         sandbox = await stack.enter_async_context(Sandbox())
         now = datetime.now(UTC)
         lines = _Lines(stack, emulator_url)
         places: dict[str, _Place] = {}
-        for step in (step for step in pipeline.steps if step.name in asked):
-            choice = settle_choice(pipeline, step, asked[step.name], base_url=local_url, at=now)
-            provider, limiter = lines.to(choice)
+        for step in steps:
             prepared = pipelines.prepare(pipeline, step)
-            places[step.name] = _Place(
-                prepared=prepared,
-                choice=choice,
-                provider=provider,
-                limiter=limiter,
-                rehearse=_rehearse(pipeline, prepared, emulator_url),
-                work=StepAtWork(
-                    step.name, pipeline.max_retries, MicroBatchJudge(prepared, sandbox)
-                ),
-            )
-        yield Desk(brake, places)
+            line = None
+            if step.name in asked:
+                choice = settle_choice(pipeline, step, asked[step.name], base_url=local_url, at=now)
+                line = _Line(choice, *lines.to(choice), _rehearse(pipeline, prepared, emulator_url))
+            places[step.name] = _Place(prepared, _work(pipeline, prepared, sandbox), line)
+        yield Desk(brake, sandbox, places)
+
+
+def _work(pipeline: Pipeline, prepared: PreparedStep, sandbox: Sandbox) -> StepAtWork:
+    step = prepared.step
+    return StepAtWork(
+        name=step.name,
+        max_retries=pipeline.max_retries if step.scope is Scope.CHUNK else 0,
+        max_returns=pipeline.max_retries if step.retry_step else None,
+        judge=MicroBatchJudge(prepared, sandbox),
+        merged=prepared.merged,
+    )
 
 
 async def _served(gguf: Path | None, stack: contextlib.AsyncExitStack) -> str:
@@ -147,9 +201,17 @@ def _rehearse(pipeline: Pipeline, prepared: PreparedStep, url: str | None) -> Re
     if url is None or not pipelines.rehearses(pipeline, prepared.step):
         return None
 
-    async def rehearse(asking: Asking, prompt: Prompt, wire: bytes) -> None:
+    async def rehearse(
+        asking: Asking, computed: Mapping[str, Any], prompt: Prompt, wire: bytes
+    ) -> None:
         reply = pipelines.rehearse(
-            pipeline, prepared.step, asking.unit, attempt=asking.attempt, prompt=prompt
+            pipeline,
+            prepared.step,
+            asking.unit,
+            prompt=prompt,
+            attempt=asking.attempt,
+            round_number=asking.round,
+            computed=computed,
         )
         if reply is not None:
             await emulator.rehearse(url, {sha256(wire).hexdigest(): reply})

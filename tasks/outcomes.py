@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from runs import Attempt, Counts
-from tasks.work import Invalid, Outcome, Valid
+from tasks.work import Invalid, Outcome, Returned, Skipped, Valid
 
 __all__ = ["counts"]
 
@@ -17,8 +17,9 @@ def counts(outcomes: Iterable[Outcome], *, entered: int, seconds: float = 0.0) -
     return Counts(
         entered=entered,
         valid=sum(isinstance(outcome, Valid) for outcome in settled),
-        skipped=0,
+        skipped=sum(isinstance(outcome, Skipped) for outcome in settled),
         failed=dict(Counter(o.failure.value for o in settled if isinstance(o, Invalid))),
+        returned=sum(isinstance(outcome, Returned) for outcome in settled),
         attempts=len(attempts),
         tokens=_tokens(attempts),
         cost_usd=_cost(attempts),

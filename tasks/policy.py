@@ -1,10 +1,10 @@
-"""What happens to a unit whose attempt failed: asked again, or final. The one retry policy."""
+"""What happens to a unit whose attempt failed: asked again, sent back, or final. The one policy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-__all__ = ["Again", "FailureClass", "Final", "treatment"]
+__all__ = ["Again", "Back", "FailureClass", "Final", "treatment"]
 
 
 class FailureClass(StrEnum):
@@ -22,11 +22,18 @@ class FailureClass(StrEnum):
     """The provider does not accept this request."""
     TEMPLATE = "template"
     """The prompt could not be rendered for this unit."""
+    EXPRESSION = "expression"
+    """An expression could not be computed for this unit."""
 
     @property
     def hard(self) -> bool:
         """True when no model answered: shown in red, and asking again cannot help."""
-        return self in {FailureClass.REJECTED, FailureClass.TEMPLATE}
+        return self in _HARD
+
+
+_HARD = frozenset({FailureClass.REJECTED, FailureClass.TEMPLATE, FailureClass.EXPRESSION})
+_VERDICTS = frozenset({FailureClass.VALIDATION, FailureClass.EXPRESSION})
+"""What a step finds wrong with what it was given, rather than with how its own answer is worded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,29 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """Send the unit back to the step that made what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """The failure stands."""
 
 
-def treatment(failure: FailureClass, attempt: int, *, max_retries: int) -> Again | Final:
-    """Say what follows the failure of `attempt` (1 is the first asking of a unit at a step)."""
+def treatment(
+    failure: FailureClass, attempt: int, *, max_retries: int, returns_left: int | None = None
+) -> Again | Back | Final:
+    """Say what follows a failure.
+
+    Args:
+        failure: Of which class it is.
+        attempt: Of which asking of the unit at the step, in this round; 1 is the first.
+        max_retries: How often a unit is asked again at a step, in a round.
+        returns_left: How often the step may still send this unit back; None for a step that does
+            not do that: its own reply is asked for again instead.
+    """
+    if returns_left is not None and failure in _VERDICTS:
+        return Back() if returns_left > 0 else Final()
     if attempt > max_retries:
         return Final()
     match failure:
@@ -56,7 +80,7 @@ def treatment(failure: FailureClass, attempt: int, *, max_retries: int) -> Again
         case FailureClass.REFUSED:
             # A refusal is seldom a mood: once more, then believe it.
             return Again(feedback=False, more_tokens=False) if attempt == 1 else Final()
-        case FailureClass.REJECTED | FailureClass.TEMPLATE:
+        case FailureClass.REJECTED | FailureClass.TEMPLATE | FailureClass.EXPRESSION:
             return Final()
         case _:
             assert_never(failure)

@@ -30,7 +30,7 @@ def make_ready(pipeline: Pipeline, launch: Launch) -> None:
         Unreachable: there is nobody at the address.
     """
     lines: set[_Line] = set()
-    for step in pipeline.steps:
+    for step in pipeline.asking:
         asked = choose(pipeline, step, launch)
         choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
         lines.add(_Line(choice.provider, choice.model, choice.base_url))

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pipelines
-from pipelines import Launch, Pipeline
+from pipelines import Launch, Pipeline, Scope
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
@@ -22,18 +22,20 @@ from runs import (
     RunError,
     Status,
     StepSpec,
-    attempts,
+    Told,
     collect_outputs,
     disk_trouble,
-    read_jsonl,
-    settle,
     totals,
 )
 from tasks.brake import Brake
 from tasks.choose import Asked
+from tasks.compute import children
 from tasks.desk import Desk, opened_desk
+from tasks.due import due
 from tasks.outcomes import counts
-from tasks.work import Invalid, Open, Outcome, Valid, advance
+from tasks.post_process import post_process
+from tasks.scripts import run_scripts
+from tasks.work import Invalid, Open, Outcome, Returned, Skipped, Valid
 
 __all__ = ["End", "Session", "Tally", "find", "opened"]
 
@@ -68,6 +70,7 @@ class Session:
 
     run: Run
     pipeline: Pipeline
+    launch: Launch
     desk: Desk
     tallies: dict[str, Tally] = field(default_factory=dict)
     """Chunks under way, by name; one that waits for its retry is not among them."""
@@ -105,20 +108,13 @@ class Session:
         Answers that an earlier process wrote down count as they are.
         """
         began = time.monotonic()
-        paths = self.run.paths.chunk(chunk)
-        units = list(read_jsonl(self.run.entry(step, chunk)))
-        past = attempts(paths.results(step))
+        units = due(self.run, step, chunk)
         tally = self.tallies[chunk] = Tally(step, len(units))
+        trace = partial(self.run.trace, step=step, chunk=chunk)
         try:
-            async with Results(paths.results(step)) as results:
-                asker = self.desk.asker(step, partial(self.run.trace, step=step, chunk=chunk))
-                outcomes = await advance(
-                    units,
-                    self.desk.step(step),
-                    asker,
-                    _Sink(results, tally, self.brake),
-                    history=past,
-                )
+            async with self._results(step, chunk) as results:
+                sink = _Sink(results, tally, self.brake)
+                outcomes = await self.desk.take(step, units, sink, trace)
             closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
             if not any(isinstance(outcome, Open) for outcome in outcomes):
                 # A disk takes its time to sync, and other chunks have answers coming in.
@@ -129,18 +125,35 @@ class Session:
             del self.tallies[chunk]
         return {
             "in": closing.entered,
-            "valid": closing.valid,
-            "failed": sum(closing.failed.values()),
+            "valid": closing.passed,
+            "failed": closing.lost,
+            "sent_back": closing.returned,
         }
 
+    def children(self, chunk: str) -> list[str]:
+        """Return the chunks that a chunk was fanned out into."""
+        return self.run.state.chunks.children(chunk)
+
+    def _results(self, step: str, chunk: str) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Open the history of a step that asks; others have none."""
+        if self.pipeline.step(step).scope is not Scope.CHUNK:
+            return contextlib.nullcontext()
+        return Results(self.run.paths.chunk(chunk).results(step))
+
     def _close_round(self, chunk: str, step: str, outcomes: list[Outcome], closing: Counts) -> None:
-        settle(
-            self.run.paths.chunk(chunk),
+        passed = [o.unit for o in outcomes if isinstance(o, Valid | Skipped)]
+        self.run.settle(
+            chunk,
             step,
-            valid=(outcome.unit for outcome in outcomes if isinstance(outcome, Valid)),
+            valid=passed,
             failed=(outcome.record for outcome in outcomes if isinstance(outcome, Invalid)),
+            returned=(outcome.record for outcome in outcomes if isinstance(outcome, Returned)),
         )
-        self.run.close_round(chunk, step, closing)
+        one = self.pipeline.step(step)
+        made: list[int] = []
+        if one.scope is Scope.FAN_OUT:
+            made = self.run.write_children(chunk, children(outcomes, one))
+        self.run.close_round(chunk, step, closing, children=made)
 
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""
@@ -162,18 +175,25 @@ class Session:
             self.brake.pull()  # a fault of ours: what is under way may land, nothing new begins
             raise
 
-    def end(self) -> End:
+    async def end(self) -> End:
         """Write down how the run ends, and say it."""
         if self.trouble is not None:
             raise self.trouble
-        numbers = totals(self.run.state)
         if self.paused_for is not None:
             self.run.set_status(Status.PAUSED, reason=self.paused_for)
             message = f"{self.paused_for}; go on with: octobatch run {self.run_dir.name}"
             return End(paused=True, message=message)
-        collect_outputs(self.run_dir)
-        self.run.set_status(Status.COMPLETE)
+        await asyncio.to_thread(collect_outputs, self.run_dir)
+        told = await self.brake.unless_pulled(self._afterwards())
+        if told is None:
+            return await self.end()
+        self.run.set_status(Status.COMPLETE, told=told)
+        numbers = totals(self.run.state)
         return End(paused=False, message=f"{numbers.valid} of {numbers.units} valid")
+
+    async def _afterwards(self) -> list[Told]:
+        scripts = await run_scripts(self.run, self.pipeline, self.launch)
+        return [*scripts, *await post_process(self.run, self.pipeline, self.launch)]
 
     def _pause(self, reason: str) -> None:
         if self.paused_for is None:
@@ -206,11 +226,13 @@ class Session:
 class _Sink:
     """Answers go to the chunk's history at once, outcomes to the tally."""
 
-    results: Results
+    results: Results | None
+    """None at a step that asks nobody."""
     tally: Tally
     brake: Brake
 
     def keep(self, attempt: Attempt) -> None:
+        assert self.results is not None, "only a step that asks is answered"
         try:
             self.results.keep(attempt)
         except OSError:
@@ -230,10 +252,13 @@ def find(run_dir: Path) -> Session | None:
 
 
 @contextlib.asynccontextmanager
-async def opened(run_dir: Path, *, flow_run: str | None = None) -> AsyncGenerator[Session]:
+async def opened(
+    run_dir: Path, *, flow_run: str | None = None, allow_scripts: bool = False
+) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
-    An exception of ours fails the run, with its message, and goes on to the caller.
+    An exception of ours fails the run, with its message, and goes on to the caller. Scripts of the
+    pipeline are called only if whoever opens it allows it, whatever the run says.
 
     Raises:
         RunHeld: another process works on it.
@@ -244,11 +269,13 @@ async def opened(run_dir: Path, *, flow_run: str | None = None) -> AsyncGenerato
         run_dir = run.paths.dir  # links resolved, as those who look for it will
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run_dir)
-        launch = Launch.model_validate(run.state.launch)
+        launch = Launch.model_validate({**run.state.launch, "allow_scripts": allow_scripts})
         desk = await stack.enter_async_context(
-            opened_desk(pipeline, launch, _asked(run.state.steps), brake=Brake())
+            opened_desk(
+                pipeline, pipeline.unit_steps, launch, _asked(run.state.steps), brake=Brake()
+            )
         )
-        session = Session(run, pipeline, desk)
+        session = Session(run, pipeline, launch, desk)
         stack.callback(_held.pop, run_dir)
         _held[run_dir] = session
         hinting = asyncio.create_task(session.hint_now_and_then())

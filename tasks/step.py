@@ -15,14 +15,15 @@ import orjson
 from dotenv import load_dotenv
 
 import pipelines
-from pipelines import Launch, Pipeline, Unit
+from pipelines import Launch, Pipeline, Scope, Step, Unit
+from pipelines.leaving import leaving
 from providers.errors import ProviderError
-from runs import Attempt
 from tasks.brake import Brake
 from tasks.choose import choose
+from tasks.compute import children
 from tasks.desk import opened_desk
 from tasks.errors import TaskError
-from tasks.work import Invalid, Outcome, Valid, advance
+from tasks.work import Due, Invalid, Nowhere, Open, Outcome, Returned, Skipped, Valid
 
 __all__ = ["main", "through"]
 
@@ -42,16 +43,6 @@ class Ends(NamedTuple):
     failures: BinaryIO
 
 
-class _Nowhere:
-    """A sink for a filter, which needs only what the engine returns."""
-
-    def keep(self, attempt: Attempt) -> None:
-        pass
-
-    def done(self, outcome: Outcome) -> None:
-        pass
-
-
 def _untraced(**_: object) -> None:
     """Write no trace: there is no run to keep one in."""
 
@@ -60,22 +51,32 @@ async def through(
     pipeline: Pipeline, step: str, launch: Launch, units: Iterable[Unit], ends: Ends
 ) -> int:
     """Take units through one step, writing each outcome as a line; return how many failed."""
-    asked = {step: choose(pipeline, pipeline.step(step), launch)}
+    one = pipeline.step(step)
+    if one.scope is Scope.RUN:
+        raise _BadInput(f"{step!r} is a script over a whole run, not a step that units go through")
+    asked = {step: choose(pipeline, one, launch)} if one.scope is Scope.CHUNK else {}
     rest, failed = iter(units), 0
-    async with opened_desk(pipeline, launch, asked, brake=Brake()) as desk:
+    async with opened_desk(pipeline, [one], launch, asked, brake=Brake()) as desk:
         while some := list(islice(rest, READ_AHEAD)):
-            asker = desk.asker(step, _untraced)
-            for outcome in await advance(some, desk.step(step), asker, _Nowhere()):
-                match outcome:
-                    case Valid(unit=unit):
-                        ends.valid.write(_line(unit))
-                    case Invalid(record=record):
-                        ends.failures.write(_line(record))
-                        failed += 1
-                    case _:
-                        raise AssertionError("nothing stops a filter half-way")
+            outcomes = await desk.take(step, [Due(unit) for unit in some], Nowhere(), _untraced)
+            failed += sum(_written(outcome, one, ends) for outcome in outcomes)
             ends.valid.flush()
     return failed
+
+
+def _written(outcome: Outcome, step: Step, ends: Ends) -> bool:
+    """Write an outcome down; say whether the unit failed. Nobody is there to send it back to."""
+    match outcome:
+        case Valid() if step.scope is Scope.FAN_OUT:
+            ends.valid.writelines(_line(child) for child in children([outcome], step))
+        case Valid(unit=unit) | Skipped(unit=unit):
+            ends.valid.write(_line(unit))
+        case Invalid(record=record) | Returned(record=record):
+            ends.failures.write(_line(record))
+            return True
+        case Open():
+            raise AssertionError("nothing stops a filter half-way")
+    return False
 
 
 def _units(lines: Iterable[bytes]) -> Iterator[Unit]:
@@ -133,4 +134,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    leaving(main)

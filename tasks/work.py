@@ -1,19 +1,35 @@
 """The engine: take units through one step, whoever answers and wherever the outcomes go."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeAlias
 
-from pipelines import Error, Passed, Previous, Unit
+from pipelines import Error, Exchange, Passed, Unit
 from runs import Attempt
-from tasks.policy import Again, FailureClass, treatment
+from tasks.policy import Again, Back, FailureClass, treatment
 
-__all__ = ["Asker", "Asking", "Failed", "History", "Invalid", "Judge", "Open", "Outcome", "Sink"]
-__all__ += ["StepAtWork", "Valid", "advance"]
+__all__ = ["Asker", "Asking", "Due", "Failed", "Invalid", "Judge", "Nowhere", "Open", "Outcome"]
+__all__ += ["Returned", "Sink", "Skipped", "StepAtWork", "Valid", "advance", "settled"]
 
-History: TypeAlias = Mapping[str, Sequence[Attempt]]
-"""What each unit has been answered at this step so far, oldest first."""
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A unit that is due at a step, and what is known of its time there."""
+
+    unit: Unit
+    round: int = 1
+    """1 until a later step sends the unit back."""
+    history: Sequence[Attempt] = ()
+    """What it has been answered in this round so far, oldest first."""
+    exchange: Exchange | None = None
+    """Why a later step has sent it back here."""
+    sent_back: int = 0
+    """How often this step has sent it back."""
+
+    @property
+    def unit_id(self) -> str:
+        return self.unit["unit_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +37,10 @@ class Asking:
     """One question that is due: a unit, for the n-th time."""
 
     unit: Unit
+    round: int
     attempt: int
-    previous: Previous | None
-    """What to tell the model about its last reply; None to ask afresh."""
+    exchanges: tuple[Exchange, ...]
+    """Replies that were not taken, which the model is to see; none to ask afresh."""
     doublings: int
     """How often an answer was cut off: each doubles max_tokens."""
 
@@ -35,7 +52,7 @@ class Failed:
     failure: FailureClass
     errors: tuple[Error, ...]
     reply: str | None
-    """The model's text, if there was any."""
+    """The model's text, if there was any; what was computed, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,23 @@ class Valid:
     """A unit that passed, with the reply's fields merged in."""
 
     unit: Unit
-    attempts: Sequence[Attempt]
+    attempts: Sequence[Attempt] = ()
+
+    @property
+    def unit_id(self) -> str:
+        return self.unit["unit_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A unit that the step is not for: it goes on as it came."""
+
+    unit: Unit
+    attempts: Sequence[Attempt] = ()
+
+    @property
+    def unit_id(self) -> str:
+        return self.unit["unit_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +85,23 @@ class Invalid:
 
     record: Mapping[str, Any]
     failure: FailureClass
-    attempts: Sequence[Attempt]
+    attempts: Sequence[Attempt] = ()
+
+    @property
+    def unit_id(self) -> str:
+        return self.record["unit_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A unit that did not pass and goes back to an earlier step, and the record of why."""
+
+    record: Mapping[str, Any]
+    attempts: Sequence[Attempt] = ()
+
+    @property
+    def unit_id(self) -> str:
+        return self.record["unit_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +111,12 @@ class Open:
     asking: Asking
     attempts: Sequence[Attempt]
 
+    @property
+    def unit_id(self) -> str:
+        return self.asking.unit["unit_id"]
 
-Outcome: TypeAlias = Valid | Invalid | Open
+
+Outcome: TypeAlias = Valid | Skipped | Invalid | Returned | Open
 
 
 class Asker(Protocol):
@@ -92,36 +145,42 @@ class Sink(Protocol):
         ...
 
 
+class Nowhere:
+    """A sink for those who need only what the engine returns."""
+
+    def keep(self, attempt: Attempt) -> None:
+        """Let it go."""
+
+    def done(self, outcome: Outcome) -> None:
+        """Let it go."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepAtWork:
     """What the engine needs to know of a step."""
 
     name: str
     max_retries: int
+    """Askings of a unit after the first, in a round; 0 where asking again changes nothing."""
+    max_returns: int | None
+    """How often a unit that fails here goes back to an earlier step; None: it does not."""
     judge: Judge
+    merged: Callable[[Unit, Passed], Unit]
+    """Makes the unit that goes on."""
 
 
-async def advance(
-    units: Iterable[Unit],
-    step: StepAtWork,
-    asker: Asker,
-    sink: Sink,
-    *,
-    history: History | None = None,
-) -> list[Outcome]:
-    """Take each unit to its outcome at `step`; outcomes are in the order of `units`.
+async def advance(due: Iterable[Due], step: StepAtWork, asker: Asker, sink: Sink) -> list[Outcome]:
+    """Take each unit to its outcome at `step`; outcomes are in the order of `due`.
 
-    Answers in `history` are judged again instead of asked for, so that going on with a run is
-    the same path as running it.
+    Answers in a unit's history are judged again instead of asked for, so that going on with a run
+    is the same path as running it.
 
     Raises:
         Exception: whatever the asker raised first, after all other units came to rest: no answer
             that is already paid for is thrown away.
     """
-    past = history or {}
     outcomes = await asyncio.gather(
-        *(_carry(unit, past.get(unit["unit_id"], ()), step, asker, sink) for unit in units),
-        return_exceptions=True,
+        *(_carry(unit, step, asker, sink) for unit in due), return_exceptions=True
     )
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -129,49 +188,63 @@ async def advance(
     return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
 
 
-async def _carry(
-    unit: Unit, past: Sequence[Attempt], step: StepAtWork, asker: Asker, sink: Sink
-) -> Outcome:
+async def _carry(due: Due, step: StepAtWork, asker: Asker, sink: Sink) -> Outcome:
     attempts: list[Attempt] = []
-    asking = Asking(unit, attempt=1, previous=None, doublings=0)
+    sent_back = (due.exchange,) if due.exchange else ()
+    asking = Asking(due.unit, due.round, attempt=1, exchanges=sent_back, doublings=0)
     while True:
-        if len(attempts) < len(past):
-            attempt = past[len(attempts)]
+        if len(attempts) < len(due.history):
+            attempt = due.history[len(attempts)]
         elif (attempt := await asker(asking)) is not None:
             sink.keep(attempt)
         else:
             outcome = Open(asking, attempts)
             break
         attempts.append(attempt)
-        verdict = await step.judge(unit, attempt)
-        if isinstance(verdict, Passed):
-            outcome = Valid({**unit, **verdict.fields}, attempts)
-            break
-        follows = treatment(verdict.failure, len(attempts), max_retries=step.max_retries)
+        verdict = await step.judge(due.unit, attempt)
+        follows = settled(due, step, verdict, attempts)
         if not isinstance(follows, Again):
-            outcome = Invalid(
-                _record(step, unit, verdict, len(attempts)), verdict.failure, attempts
-            )
+            outcome = follows
             break
+        assert isinstance(verdict, Failed), "only what failed is asked again"
+        own = Exchange(len(attempts), verdict.reply or "", verdict.errors)
         asking = Asking(
-            unit,
+            due.unit,
+            due.round,
             attempt=len(attempts) + 1,
-            previous=Previous(len(attempts), verdict.reply or "", verdict.errors)
-            if follows.feedback
-            else None,
+            exchanges=(*sent_back, own) if follows.feedback else sent_back,
             doublings=asking.doublings + follows.more_tokens,
         )
     sink.done(outcome)
     return outcome
 
 
-def _record(step: StepAtWork, unit: Unit, failed: Failed, attempt: int) -> dict[str, Any]:
+def settled(
+    due: Due, step: StepAtWork, verdict: Passed | Failed, attempts: Sequence[Attempt] = ()
+) -> Valid | Invalid | Returned | Again:
+    """Return what the verdict on a unit's last attempt means for it."""
+    if isinstance(verdict, Passed):
+        return Valid(step.merged(due.unit, verdict), attempts)
+    asked = max(1, len(attempts))
+    left = None if step.max_returns is None else step.max_returns - due.sent_back
+    follows = treatment(verdict.failure, asked, max_retries=step.max_retries, returns_left=left)
+    match follows:
+        case Again():
+            return follows
+        case Back():
+            return Returned(_record(step, due, verdict, asked), attempts)
+        case _:
+            return Invalid(_record(step, due, verdict, asked), verdict.failure, attempts)
+
+
+def _record(step: StepAtWork, due: Due, failed: Failed, attempt: int) -> dict[str, Any]:
     return {
-        "unit_id": unit["unit_id"],
+        "unit_id": due.unit_id,
         "step": step.name,
         "failure_stage": failed.failure.value,
         "errors": [asdict(error) for error in failed.errors],
+        "round": due.round,
         "attempt": attempt,
         "raw_response": failed.reply,
-        "input": unit,
+        "input": due.unit,
     }

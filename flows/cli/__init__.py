@@ -1,5 +1,5 @@
 """The command line: `octobatch …`, one module per subcommand, heavy imports inside them."""
 
-from flows.cli.main import main
+from flows.cli.main import enter
 
-__all__ = ["main"]
+__all__ = ["enter"]

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from flows.errors import BadRequest, ServerError
-from pipelines import PipelineError, PipelineNotFound
+from pipelines import PipelineError, PipelineNotFound, UnknownStep
 from providers.errors import BadAddress, MissingKey, ProviderError, UnknownProvider
 from runs import RunError, disk_trouble
 from tasks.errors import TaskError
@@ -26,7 +26,9 @@ class Exit(IntEnum):
 def exit_of(error: Exception) -> Exit:
     """Return the exit code that `error` stands for."""
     match error:
-        case PipelineError() | PipelineNotFound() | RunError() | TaskError() | BadRequest():
+        case PipelineError() | PipelineNotFound() | UnknownStep():
+            return Exit.BAD_INPUT
+        case RunError() | TaskError() | BadRequest():
             return Exit.BAD_INPUT
         case MissingKey() | UnknownProvider() | BadAddress():
             return Exit.BAD_INPUT

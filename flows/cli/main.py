@@ -9,10 +9,11 @@ import click
 from dotenv import load_dotenv
 
 from flows import pipes
-from flows.cli import check, emulator, info, items, ps, run, server
+from flows.cli import check, emulator, info, items, new, preview, ps, run, schema, server
 from flows.cli.exits import Exit, exit_of
+from pipelines.leaving import leaving
 
-__all__ = ["main", "octobatch"]
+__all__ = ["enter", "main", "octobatch"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,7 +22,7 @@ def octobatch() -> None:
     """Put thousands to millions of items through several LLM steps, without losing one."""
 
 
-for _module in (run, ps, info, items, check, emulator, server):
+for _module in (run, ps, info, items, check, preview, new, schema, emulator, server):
     octobatch.add_command(_module.command)
 
 
@@ -58,6 +59,11 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
     except BrokenPipeError:
         pipes.vanish(sys.stdout)
     sys.exit(code if isinstance(code, int) else Exit.DONE)
+
+
+def enter() -> None:
+    """Run what the command line says, in a process of its own."""
+    leaving(main)
 
 
 def _visible(message: str) -> str:

@@ -24,7 +24,8 @@ class Undisturbed:
 
 def derived(run_dir: Path) -> dict[str, bytes]:
     """Return the derived files of a run: functions of input, answers and pipeline."""
-    patterns = ("chunk_*/*_validated.jsonl", "chunk_*/*_failures.jsonl", "outputs/*.jsonl")
+    kinds = ("validated", "failures", "returned")
+    patterns = (*(f"chunk_*/*_{kind}.jsonl" for kind in kinds), "outputs/*.jsonl")
     found = [path for pattern in patterns for path in run_dir.glob(pattern)]
     return {str(path.relative_to(run_dir)): path.read_bytes() for path in sorted(found)}
 

@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from tasks.order import in_order
 from tasks.session import opened
 
 WARMTH = ("aiohttp", "httpx2", "jsonschema_rs", "openai", "providers.openai", "pydantic_monty")
@@ -25,13 +26,12 @@ async def work(run_dir: Path) -> None:
     """Take every chunk of a run through its steps, with a snapshot after each, as the flow does."""
     async with opened(run_dir) as session:
 
-        async def chain(chunk: str) -> None:
-            while (step := session.next_step(chunk)) is not None:
-                await session.advance(step, chunk)
-                session.run.snapshot(force=True)
+        async def advance(step: str, chunk: str) -> None:
+            await session.advance(step, chunk)
+            session.run.snapshot(force=True)
 
-        await asyncio.gather(*map(chain, session.open_chunks()))
-        session.end()
+        await in_order(session, advance)
+        await session.end()
 
 
 def fork(run_dir: Path, kill_after: float | None) -> dict[str, object]:

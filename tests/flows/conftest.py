@@ -206,7 +206,7 @@ class Shell:
 
     def octobatch(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `octobatch …` to its end."""
-        return self.run("-c", "from flows.cli import main; main()", *words)
+        return self.run("-c", "from flows.cli import enter; enter()", *words)
 
     @contextmanager
     def slow(self, seconds: float) -> Generator[None]:

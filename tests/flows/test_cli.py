@@ -85,7 +85,7 @@ def test_check_lists_every_mistake_at_once(octo, broken):
     """With file, line and the nearest name."""
     code, out, err = octo("check", str(broken))
     assert code == 2
-    assert "config.yaml:9" in out
+    assert "config.yaml:10" in out
     assert "chunk_size" in out
     assert "score.jinja2" in out
     assert "2 problems" in err
@@ -96,7 +96,7 @@ def test_check_speaks_json_to_editors(octo, broken):
     code, out, _ = octo("check", str(broken), "--json")
     problems = json.loads(out)["problems"]
     assert code == 2
-    assert all(set(problem) == {"path", "line", "message"} for problem in problems)
+    assert all(set(problem) == {"path", "line", "column", "message"} for problem in problems)
     assert len(problems) == 2
 
 

@@ -151,16 +151,29 @@ def test_a_server_that_dies_takes_no_run_with_it(shell, undisturbed, eventually,
 
 
 def test_steps_as_filters_give_the_same_as_a_run(shell, undisturbed):
-    """Units through generate and score, without a run and without Prefect."""
+    """Units through generate and score, without a run and without Prefect: its first round."""
     outputs, _ = undisturbed
     items = shell.octobatch("items", "NpcDialog")
     step = ("-m", "tasks.step", "NpcDialog")
     generated = shell.run(*step, "generate", "--emulate", given=items.stdout)
     scored = shell.run(*step, "score", "--emulate", given=generated.stdout)
     assert (generated.returncode, scored.returncode) == (1, 1)
-    assert scored.stdout.encode() == outputs["outputs/results.jsonl"]
+    # Nobody is there to send a unit back to: it has failed.
+    sent_back = _lines(shell.root / "undisturbed", "score_returned.jsonl", round=1)
+    unspeaking = _lines(shell.root / "undisturbed", "generate_failures.jsonl", round=1)
+    first = {json.loads(line)["unit_id"] for line in sent_back}
+    results = outputs["outputs/results.jsonl"].decode().splitlines()
+    assert scored.stdout.splitlines() == [
+        line for line in results if json.loads(line)["unit_id"] not in first
+    ]
     failed = generated.stderr.splitlines() + scored.stderr.splitlines()
-    assert sorted(failed) == sorted(outputs["outputs/failures.jsonl"].decode().splitlines())
+    assert sorted(failed) == sorted([*sent_back, *unspeaking])
+
+
+def _lines(run_dir: Path, name: str, *, round: int) -> list[str]:  # noqa: A002 - as on disk
+    texts = (path.read_text() for path in run_dir.glob(f"chunk_*/{name}"))
+    lines = [line for text in texts for line in text.splitlines()]
+    return [line for line in lines if json.loads(line)["round"] == round]
 
 
 def test_without_a_key_both_remedies_are_named(shell):

@@ -94,9 +94,10 @@ async def test_the_demo_gives_every_unit_a_verdict(catalog, api):
     flow_run = await flow_run_of(api, state)
     assert flow_run.flow_id == (await flow_of(api, "NpcDialog")).id
     assert flow_run.state_name == "Completed"
-    task_runs = await task_runs_of(api, state, count=6)
+    rounds = [name for name, chunk in view.state.chunks.items() for _ in range(chunk.rounds)]
+    task_runs = await task_runs_of(api, state, count=2 * len(rounds))
     assert sorted(task_run.name for task_run in task_runs) == sorted(
-        f"{step}/chunk_00{n}" for step in ("generate", "score") for n in range(3)
+        f"{step}/{chunk}" for step in ("generate", "score") for chunk in rounds
     )
     assert {task_run.state_name for task_run in task_runs} == {"Completed"}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from flows import summary
-from runs import Status
+from runs import Counts, Status, Told
 
 HOSTILE = "[red]gone[/red] \x1b[2J\x1b]0;owned\x07 \u202e\x00 end"
 
@@ -49,6 +50,31 @@ def test_a_summary_counts_units_and_says_why_they_failed(make_view, failure):
         (1, "enum_kind"),
     ]
     assert said.reasons[0].message == "only 0.2 sure"
+
+
+def test_what_sending_back_was_good_for(make_view):
+    """Units are told once however often they came; before and after stand side by side."""
+    play = Counts(entered=14, valid=14, again=4, mended=4, attempts=14)
+    judge = Counts(entered=14, valid=9, failed={"validation": 1}, returned=4, again=4, mended=3)
+    said = replace(summary.summarise(make_view()), steps={"play": play, "judge": judge})
+    lines = [line.plain for line in summary._sent_back(said)]
+    assert lines == [
+        "judge sent units back 4 times: 6 of 10 passed at first (60%), 9 in the end (90%)"
+    ]
+    file = StringIO()
+    Console(file=file, width=200).print(summary._funnel(said))
+    assert re.search(r"play +10 +10 +0 +0 +14", file.getvalue())
+    assert re.search(r"judge +10 +9 +1 +4 +0 +1 validation", file.getvalue())
+
+
+def test_what_was_done_at_the_end_is_told(make_view):
+    """A table that could not be made is red, and fails nothing."""
+    told = (Told("Tones", "wrote outputs/tones.csv"), Told("Moods", "no field", failed=True))
+    said = replace(summary.summarise(make_view()), told=told)
+    file = StringIO()
+    Console(file=file, width=200, force_terminal=True).print(summary._facts(said))
+    assert "wrote outputs/tones.csv" in file.getvalue()
+    assert "\x1b[31mno field" in file.getvalue()
 
 
 def test_a_long_list_of_reasons_is_cut(make_view, failure):

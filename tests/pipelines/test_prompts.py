@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines import Error, Previous, Prompt, TemplateError, load, prepare
+from pipelines import Error, Exchange, Prompt, TemplateError, load, prepare
 
 UNIT = {"unit_id": "first", "topic": "rain"}
-PREVIOUS = Previous(
+PREVIOUS = Exchange(
     1, '{"a": 1}', (Error("$.tone", "enum", "not one of: warm"), Error("$", "r", "too short"))
 )
 
@@ -35,7 +35,7 @@ def test_a_system_prompt_knows_the_unit_and_the_global_context(make_step):
 
 
 def test_asked_again_the_model_sees_its_reply_and_every_error(make_step):
-    first, reply, feedback = make_step("}").prompt(UNIT, PREVIOUS).turns
+    first, reply, feedback = make_step("}").prompt(UNIT, [PREVIOUS]).turns
     assert first == ("user", "What of rain?")
     assert reply == ("assistant", '{"a": 1}')
     assert feedback[0] == "user"
@@ -43,7 +43,7 @@ def test_asked_again_the_model_sees_its_reply_and_every_error(make_step):
 
 
 def test_an_empty_reply_is_not_sent_back_as_a_turn(make_step):
-    ((role, text),) = make_step("}").prompt(UNIT, Previous(1, " ", PREVIOUS.errors)).turns
+    ((role, text),) = make_step("}").prompt(UNIT, [Exchange(1, " ", PREVIOUS.errors)]).turns
     assert role == "user"
     assert text.startswith("What of rain?\n\n")
     assert "too short" in text
@@ -51,7 +51,7 @@ def test_an_empty_reply_is_not_sent_back_as_a_turn(make_step):
 
 def test_without_feedback_it_is_asked_as_at_first(make_step):
     step = make_step("}\nretry_feedback: false")
-    assert step.prompt(UNIT, PREVIOUS) == step.prompt(UNIT)
+    assert step.prompt(UNIT, [PREVIOUS]) == step.prompt(UNIT)
 
 
 def test_a_template_that_speaks_of_the_previous_asking_says_it_all(make_step):
@@ -62,7 +62,7 @@ def test_a_template_that_speaks_of_the_previous_asking_says_it_all(make_step):
     )
     step = make_step("}", ask=template)
     assert step.prompt(UNIT).turns == (("user", "rain"),)
-    assert step.prompt(UNIT, PREVIOUS).turns == (
+    assert step.prompt(UNIT, [PREVIOUS]).turns == (
         ("user", 'rain 1 {"a": 1} $.tone/enum/not one of: warm $/r/too short'),
     )
 

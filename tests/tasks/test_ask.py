@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pipelines
-from pipelines import Error, Previous
+from pipelines import Error, Exchange
 from providers.errors import Misconfigured, RequestRejected, Retryable, Unreachable
 from providers.limit import Limiter
 from providers.protocol import Answer, Limits
@@ -93,8 +93,8 @@ def make_asker(pipeline, traced):
     return make
 
 
-def asking(unit, *, attempt=1, previous=None, doublings=0):
-    return Asking(unit, attempt, previous, doublings)
+def asking(unit, *, attempt=1, exchanges=(), doublings=0):
+    return Asking(unit, 1, attempt, exchanges, doublings)
 
 
 async def test_an_answer_is_kept_as_it_came(make_asker, unit, traced):
@@ -181,8 +181,8 @@ async def test_a_truncated_unit_gets_twice_the_room(make_asker, unit, doublings,
 async def test_a_unit_asked_again_sees_its_reply_and_what_was_wrong(make_asker, unit):
     """As turns of one conversation."""
     provider = Provider()
-    previous = Previous(1, '{"tone": "cold"}', (Error("$.tone", "warm", "the tone is cold"),))
-    await make_asker(provider)(asking(unit, attempt=2, previous=previous))
+    previous = Exchange(1, '{"tone": "cold"}', (Error("$.tone", "warm", "the tone is cold"),))
+    await make_asker(provider)(asking(unit, attempt=2, exchanges=(previous,)))
     turns = provider.sent[0]["messages"]
     assert [turn["role"] for turn in turns][-3:] == ["user", "assistant", "user"]
     assert turns[-2]["content"] == '{"tone": "cold"}'
@@ -193,7 +193,7 @@ async def test_a_rehearsal_knows_the_bytes_that_are_sent(make_asker, unit):
     """It comes before the request, or the emulator would make something up."""
     provider, told = Provider(), []
 
-    async def rehearse(asking, prompt, wire):
+    async def rehearse(asking, computed, prompt, wire):
         assert provider.sent == []
         told.append(json.loads(wire))
 

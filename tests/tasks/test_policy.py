@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.policy import Again, FailureClass, Final, treatment
+from tasks.policy import Again, Back, FailureClass, Final, treatment
 
 WITH_FEEDBACK = Again(feedback=True, more_tokens=False)
 AFRESH = Again(feedback=False, more_tokens=False)
@@ -23,6 +23,7 @@ LONGER = Again(feedback=False, more_tokens=True)
         (FailureClass.REFUSED, 2, Final()),
         (FailureClass.REJECTED, 1, Final()),
         (FailureClass.TEMPLATE, 1, Final()),
+        (FailureClass.EXPRESSION, 1, Final()),
     ],
 )
 def test_what_follows_a_failed_attempt(failure, attempt, follows):
@@ -34,3 +35,21 @@ def test_what_follows_a_failed_attempt(failure, attempt, follows):
 def test_without_retries_every_failure_is_final(failure):
     """max_retries: 0 asks each unit once."""
     assert treatment(failure, 1, max_retries=0) == Final()
+
+
+@pytest.mark.parametrize(
+    ("failure", "left", "follows"),
+    [
+        (FailureClass.VALIDATION, 1, Back()),
+        (FailureClass.VALIDATION, 0, Final()),
+        (FailureClass.EXPRESSION, 1, Back()),
+        (FailureClass.EXPRESSION, 0, Final()),
+        (FailureClass.SCHEMA_VALIDATION, 1, WITH_FEEDBACK),
+        (FailureClass.TRUNCATED, 1, LONGER),
+        (FailureClass.REFUSED, 1, AFRESH),
+        (FailureClass.TEMPLATE, 1, Final()),
+    ],
+)
+def test_what_follows_at_a_step_that_sends_back(failure, left, follows):
+    """What is wrong with the unit goes back; what is wrong with the step's own answer does not."""
+    assert treatment(failure, 1, max_retries=5, returns_left=left) == follows

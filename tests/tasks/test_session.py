@@ -4,7 +4,6 @@ import asyncio
 import errno
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -16,7 +15,7 @@ from pipelines import Launch
 from providers.emulator import client
 from runs import files
 from tasks.create import create_run
-from tasks.session import opened
+from tests.tasks.conftest import through
 
 SCHEMA = {
     "type": "object",
@@ -36,20 +35,9 @@ pipeline:
 GOOD = '{"word": "ok", "count": 1}'
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A runs folder with an emulator of its own."""
-    root = tmp_path_factory.mktemp("session")
-    client.start(root)
-    yield root
-    client.stop(root)
-
-
 @pytest.fixture
-def run_of(root, tmp_path, monkeypatch):
+def run_of(root, tmp_path):
     """Make and run a pipeline whose units are answered with the texts they name."""
-    client.reset(root)
-    monkeypatch.setenv("OCTOBATCH_RUNS_DIR", str(root))
 
     def run(replies: dict[str, str]) -> runs.RunView:
         folder = tmp_path / "Echo"
@@ -65,22 +53,10 @@ def run_of(root, tmp_path, monkeypatch):
         (folder / "items.jsonl").write_text("\n".join(rows))
         run_dir = root / f"run-{len(list(root.iterdir()))}"
         create_run(pipelines.load(folder), Launch(pipeline="Echo", emulate=True), run_dir)
-        asyncio.run(_through(run_dir))
+        asyncio.run(through(run_dir))
         return runs.read(run_dir)
 
     return run
-
-
-async def _through(run_dir: Path) -> None:
-    async with opened(run_dir) as session:
-
-        async def chain(chunk: str) -> None:
-            while (step := session.next_step(chunk)) is not None:
-                with session.pausing_on_outage():
-                    await session.advance(step, chunk)
-
-        await asyncio.gather(*map(chain, session.open_chunks()))
-        session.end()
 
 
 @pytest.mark.parametrize("kth", [1, 2, 4])
@@ -101,7 +77,7 @@ def test_a_full_disk_pauses_the_run_and_stops_paying(run_of, root, monkeypatch, 
         view = run_of(units)
     assert view.state.status is runs.Status.PAUSED
     assert (view.state.paused_reason or "").startswith("disk: No space left on device")
-    asyncio.run(_through(view.paths.dir))
+    asyncio.run(through(view.paths.dir))
     assert view.paths.results.read_bytes() == whole
     assert runs.totals(runs.read(view.paths.dir).state).failed == 0
 
@@ -175,7 +151,7 @@ def test_a_refused_key_pauses_the_run_and_fails_no_unit(run_of, root):
     assert view.state.status is runs.Status.PAUSED
     assert "key" in (view.state.paused_reason or "")
     assert runs.totals(view.state).failed == 0
-    asyncio.run(_through(view.paths.dir))
+    asyncio.run(through(view.paths.dir))
     numbers = runs.totals(runs.read(view.paths.dir).state)
     assert (numbers.valid, numbers.failed) == (6, 0)
     assert client.ledger(url).repeated == 0

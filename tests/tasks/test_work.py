@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import Error, Passed
+from pipelines import Error, Exchange, Passed
 from runs import Attempt
 from tasks.policy import FailureClass
-from tasks.work import Failed, Invalid, Open, StepAtWork, Valid, advance
+from tasks.work import Due, Failed, Invalid, Open, Returned, StepAtWork, Valid, advance
 
-UNITS = [{"unit_id": name, "n": n} for n, name in enumerate("abcd")]
+UNITS = [Due({"unit_id": name, "n": n}) for n, name in enumerate("abcd")]
 ATTEMPT = Attempt(
     unit_id="",
     round=1,
@@ -57,7 +57,12 @@ class Memory:
         self.outcomes.append(outcome)
 
 
-def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5):
+def known(history):
+    """The units, each with what it has been answered so far."""
+    return [replace(due, history=history.get(due.unit_id, ())) for due in UNITS]
+
+
+def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5, max_returns=None):
     """A step whose judge lets a unit pass at the attempt that `passes_at` names for it."""
 
     async def judge(unit, attempt):
@@ -65,7 +70,10 @@ def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5):
             return Passed({"tone": "warm", "at": attempt.attempt})
         return Failed(failure, (Error("$.tone", "enum_tone", "not warm"),), "the reply")
 
-    return StepAtWork("generate", max_retries, judge)
+    def merged(unit, passed):
+        return {**unit, **passed.fields}
+
+    return StepAtWork("generate", max_retries, max_returns, judge, merged)
 
 
 async def test_outcomes_are_in_the_order_of_the_units():
@@ -81,10 +89,10 @@ async def test_a_unit_asked_again_is_told_what_was_wrong():
     asker = Asker()
     await advance(UNITS[:1], step(passes_at={"a": 2}), asker, Memory())
     first, second = asker.asked
-    assert first.previous is None
+    assert first.exchanges == ()
     assert second.attempt == 2
-    assert second.previous.reply == "the reply"
-    assert second.previous.errors[0].rule == "enum_tone"
+    assert second.exchanges[0].reply == "the reply"
+    assert second.exchanges[0].errors[0].rule == "enum_tone"
 
 
 async def test_a_truncated_unit_is_asked_afresh_with_more_room():
@@ -93,7 +101,7 @@ async def test_a_truncated_unit_is_asked_afresh_with_more_room():
     cut = step(passes_at={"a": 3}, failure=FailureClass.TRUNCATED)
     await advance(UNITS[:1], cut, asker, Memory())
     assert [asking.doublings for asking in asker.asked] == [0, 1, 2]
-    assert all(asking.previous is None for asking in asker.asked)
+    assert all(asking.exchanges == () for asking in asker.asked)
 
 
 async def test_a_unit_that_never_passes_has_a_record_that_tells_all():
@@ -107,6 +115,7 @@ async def test_a_unit_that_never_passes_has_a_record_that_tells_all():
         "step": "generate",
         "failure_stage": "validation",
         "errors": [{"path": "$.tone", "rule": "enum_tone", "message": "not warm"}],
+        "round": 1,
         "attempt": 3,
         "raw_response": "the reply",
         "input": {"unit_id": "a", "n": 0},
@@ -117,9 +126,42 @@ async def test_what_is_known_is_judged_again_not_asked_again():
     """Going on with a run asks only what is missing, at the attempt that is due."""
     history = {"a": [replace(ATTEMPT, unit_id="a")], "b": [replace(ATTEMPT, unit_id="b")]}
     asker, memory = Asker(), Memory()
-    await advance(UNITS[:3], step(passes_at={"b": 2}), asker, memory, history=history)
+    await advance(known(history)[:3], step(passes_at={"b": 2}), asker, memory)
     assert sorted((a.unit["unit_id"], a.attempt) for a in asker.asked) == [("b", 2), ("c", 1)]
     assert len(memory.kept) == 2
+
+
+async def test_a_step_that_sends_back_does_not_ask_until_it_likes_the_answer():
+    """What the checks find there was made elsewhere: the unit goes back, so often and no more."""
+    asker, at_work = Asker(), step(passes_at={"a": 99}, max_returns=2)
+    for sent_back in (0, 1):
+        [outcome] = await advance(
+            [replace(UNITS[0], sent_back=sent_back, round=sent_back + 1)], at_work, asker, Memory()
+        )
+        assert isinstance(outcome, Returned)
+        assert outcome.record["round"] == sent_back + 1
+        assert outcome.record["errors"]
+    [outcome] = await advance([replace(UNITS[0], sent_back=2)], at_work, asker, Memory())
+    assert isinstance(outcome, Invalid)
+    assert len(asker.asked) == 3
+
+
+async def test_a_reply_of_the_wrong_form_is_asked_again_where_it_was_made():
+    """A judge that does not answer in JSON says nothing about what it judges."""
+    at_work = step(passes_at={"a": 2}, failure=FailureClass.SCHEMA_VALIDATION, max_returns=2)
+    [outcome] = await advance(UNITS[:1], at_work, Asker(), Memory())
+    assert isinstance(outcome, Valid)
+
+
+async def test_a_unit_that_came_back_is_told_why_at_every_asking():
+    """First what the later step found, then what is wrong with the reply to that."""
+    asker = Asker()
+    why = Exchange(1, "cold", (Error("$", "warmth", "too cold"),), "score", '{"warmth": 1}')
+    due = replace(UNITS[0], exchange=why, round=2)
+    await advance([due], step(passes_at={"a": 2}), asker, Memory())
+    assert [asking.exchanges[0] for asking in asker.asked] == [why, why]
+    assert [len(asking.exchanges) for asking in asker.asked] == [1, 2]
+    assert {asking.round for asking in asker.asked} == {2}
 
 
 async def test_a_unit_without_an_answer_stays_open():
@@ -157,7 +199,7 @@ async def test_every_unit_has_one_outcome_wherever_it_is_cut_short(passes_at, an
     history = {}
     for attempt in memory.kept:
         history.setdefault(attempt.unit_id, []).append(attempt)
-    went_on = await advance(UNITS, at_work, Asker(), Memory(), history=history)
+    went_on = await advance(known(history), at_work, Asker(), Memory())
     undisturbed = await advance(UNITS, at_work, Asker(), Memory())
     assert went_on == undisturbed
     assert not any(isinstance(outcome, Open) for outcome in went_on)
