@@ -32,10 +32,12 @@ class Problem:
     line: int | None
     """Counted from 1; None when the mistake is the file as a whole."""
     message: str
+    column: int | None = None
+    """Counted from 1; None when the mistake is the line as a whole."""
 
     def __str__(self) -> str:
-        place = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{place}: {self.message}"
+        places = (part for part in (self.line, self.column) if part is not None)
+        return ":".join((str(self.path), *map(str, places))) + f": {self.message}"
 
 
 class PipelineNotFound(Exception):

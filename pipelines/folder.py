@@ -58,4 +58,7 @@ def inside(folder: Path, name: str) -> Path | None:
     if relative.is_absolute() or ".." in relative.parts or name.startswith("~"):
         return None
     path = folder / relative
-    return path if path.resolve().is_relative_to(folder.resolve()) else None
+    try:
+        return path if path.resolve().is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError):  # links that lead to one another
+        return None

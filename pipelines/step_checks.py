@@ -1,24 +1,20 @@
-"""Check one step: its templates, its schema, and the names that its rules and templates use."""
+"""Check one step in its place, knowing what its units have, and say what they have after it."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import TemplateNotFound, TemplateSyntaxError
+from pipelines.expression_checks import check_condition, check_expressions, check_rules
+from pipelines.fields import Field, Fields, Names, unknown
+from pipelines.model import Level, Pipeline, Scope, Step
+from pipelines.report import Report
+from pipelines.schema_checks import check_constraints, check_schema
+from pipelines.schemas import Schema
+from pipelines.scope_checks import check_scope
+from pipelines.strict_yaml import Document
+from pipelines.template_checks import check_templates
 
-from pipelines.errors import Problem
-from pipelines.expressions import ExpressionError, parse
-from pipelines.folder import CONFIG, inside
-from pipelines.model import Pipeline, Scope, Step
-from pipelines.nearest import did_you_mean
-from pipelines.rehearsal import FOLDER as REHEARSAL
-from pipelines.rehearsal import NAMES as REHEARSAL_NAMES
-from pipelines.rehearsal import rehearses
-from pipelines.schemas import Schema, SchemaFault, parse_schema
-from pipelines.strict_yaml import Document, Keys
-from pipelines.templates import environment, free_names, mentions
-
-__all__ = ["StepCheck"]
+__all__ = ["StepCheck", "made_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,132 +22,139 @@ class StepCheck:
     """The check of one step."""
 
     pipeline: Pipeline
-    document: Document
-    place: int
     step: Step
+    others: Mapping[str, str]
+    """Names that are no fields at the step, with what to say of each."""
+    report: Report
+    used: set[Path]
+    """Templates and rehearsals that some step uses."""
 
-    def problems(
-        self, fields: frozenset[str] | None
-    ) -> Generator[Problem, None, frozenset[str] | None]:
-        """Yield what is wrong, knowing a unit's `fields`; return the fields that the step adds.
+    def fields(self, known: Fields) -> Fields:
+        """Report what is wrong, knowing the fields before the step; return those after it."""
+        check_scope(self.step, self.report)
+        names = Names(known, self.others)
+        check_condition(self.step, names, self.report)
+        match self.step.scope:
+            case Scope.CHUNK:
+                return self._asked(names)
+            case Scope.EXPRESSION:
+                return self._computed(names)
+            case Scope.FAN_OUT:
+                return self._fanned_out(known)
+            case Scope.RUN:
+                return known
 
-        None stands for fields that are not known: then names are not checked.
-        """
-        if self.step.scope is not Scope.CHUNK:
-            return None
-        yield from self._templates(fields)
-        yield from self._rehearsal(fields)
-        schema = yield from self._schema()
-        yield from self._reserved(schema)
+    def _asked(self, names: Names) -> Fields:
+        self.used.update(check_templates(self.pipeline, self.step, names, self.report))
+        schema = check_schema(self.pipeline, self.step, self.report)
         replied = schema.fields if schema else None
-        if replied is not None:
-            yield from self._constrained(replied)
-        known = None if fields is None or replied is None else fields | replied
-        yield from self._rules(known)
-        return replied
+        check_constraints(self.step, schema, replied, self.report)
+        return self._judged(names, self._replied(schema), read=frozenset())
 
-    def _templates(self, fields: frozenset[str] | None) -> Iterator[Problem]:
-        if self.step.template is None:
-            yield self._problem((), "needs a template: the file in templates/ that asks the model")
-        for key, name in (("template", self.step.template), ("system", self.step.system)):
-            if name is None:
-                continue
-            path = yield from self._file(key, "templates", name)
-            if path is None:
-                continue
-            used = yield from self._template("templates", name)
-            yield from self._given(path, used, fields)
-
-    def _given(
-        self, path: Path, used: Mapping[str, int], fields: frozenset[str] | None
-    ) -> Iterator[Problem]:
-        if fields is None:
-            return
-        known = fields | self.pipeline.global_context.keys() | {"previous"}
-        for variable, line in used.items():
-            if variable not in known:
-                yield Problem(path, line, _unknown(variable, known))
-
-    def _rehearsal(self, fields: frozenset[str] | None) -> Iterator[Problem]:
-        if rehearses(self.pipeline, self.step):
-            name = f"{self.step.name}.jinja2"
-            used = yield from self._template(REHEARSAL, name)
-            known = None if fields is None else fields | REHEARSAL_NAMES
-            yield from self._given(self.pipeline.folder / REHEARSAL / name, used, known)
-
-    def _template(self, folder: str, name: str) -> Generator[Problem, None, Mapping[str, int]]:
-        """Return the names that the template must be given, each with its line."""
-        templates = environment(self.pipeline.folder / folder)
-        path = self.pipeline.folder / folder / name
-        try:
-            templates.get_template(name)
-            mentions(templates, name, "previous")
-            return free_names(templates, name)
-        except TemplateSyntaxError as error:
-            faulty = self.pipeline.folder / folder / (error.name or name)
-            yield Problem(faulty, error.lineno, f"not a template: {error.message}")
-        except TemplateNotFound as error:
-            yield Problem(path, None, f"includes {error.name!r}, which is not in {folder}/")
-        except UnicodeDecodeError as error:
-            yield Problem(path, None, f"not UTF-8: {error.reason}")
-        return {}
-
-    def _schema(self) -> Generator[Problem, None, Schema | None]:
-        if self.step.output_schema is None:
+    def _replied(self, schema: Schema | None) -> dict[str, Field] | None:
+        """Return the fields of a reply."""
+        if schema is None or schema.fields is None:
             return None
-        path = yield from self._file("output_schema", "schemas", self.step.output_schema)
-        if path is None:
+        sure = schema.required | {*self.step.required}
+        own = (name for name in schema.fields if name != "unit_id" and not name.startswith("_"))
+        lacking = f"the schema of step {self.step.name!r} does not require it"
+        return {name: self._made(None if name in sure else lacking) for name in own}
+
+    def _computed(self, names: Names) -> Fields:
+        step = self.step
+        made, needed = check_expressions(
+            step.expressions,
+            names,
+            self.report,
+            init=step.init,
+            loop_until=step.loop_until,
+            doubts=step.when is None,
+        )
+        schema = check_schema(self.pipeline, step, self.report)
+        check_constraints(step, schema, made, self.report)
+        looping = {"_metadata"} if step.loop_until is not None else set[str]()
+        fields = dict.fromkeys(made | looping, self._made())
+        # What is computed from its old value is overwritten on purpose.
+        return self._judged(names, fields, read=needed | {"_metadata"})
+
+    def _judged(
+        self, names: Names, made: Mapping[str, Field] | None, *, read: frozenset[str]
+    ) -> Fields:
+        """Check the rules of what was made; return the fields that units have then."""
+        into = self.step.into
+        kept = made if into is None else {into: self._made()}
+        if names.known is None or made is None:
+            check_rules(self.step, Names(None, self.others), self.report)
+        else:
+            merged = {**names.known, **made, **(kept or {})}
+            check_rules(self.step, Names(merged, self.others), self.report)
+        if names.known is None or kept is None:
             return None
-        try:
-            return parse_schema(path.read_bytes())
-        except SchemaFault as fault:
-            yield Problem(path, fault.line, fault.message)
+        self._overwritten(names.known, kept.keys() - read)
+        return {**names.known, **self._after(names.known, kept), **self._warnings(names.known)}
+
+    def _after(self, known: Mapping[str, Field], made: Mapping[str, Field]) -> dict[str, Field]:
+        """Return what is made, as it is known behind the step: units that it skips lack it."""
+        if self.step.when is None:
+            return {**made}
+        skipped = self._made(f"step {self.step.name!r} skips units by its `when`")
+        return {name: known.get(name, skipped) for name in made}
+
+    def _warnings(self, known: Mapping[str, Field]) -> dict[str, Field]:
+        if "_warnings" in known or not any(r.level is Level.WARNING for r in self.step.rules):
+            return {}
+        return {"_warnings": self._made("only units with a warning have it")}
+
+    def _overwritten(self, known: Mapping[str, Field], made: Iterable[str]) -> None:
+        for name in sorted(known.keys() & made):
+            if self.step.into is not None:
+                remedy = "take another name"
+            elif self.step.scope is Scope.CHUNK:
+                remedy = "with `into: NAME` the whole reply is kept under a name of its own"
+            else:
+                remedy = "call it otherwise to keep both"
+            message = f"overwrites {name!r}, which units have from {known[name].maker}; {remedy}"
+            self.report.doubtful(self._key(name), message)
+
+    def _key(self, name: str) -> tuple[str, ...]:
+        if self.step.into is not None:
+            return ("into",)
+        if self.step.scope is Scope.CHUNK:
+            return ("output_schema",)
+        return ("init" if name in self.step.init else "expressions", name)
+
+    def _fanned_out(self, known: Fields) -> Fields:
+        field, child = self.step.field, self.step.child_field
+        if known is None:
             return None
+        if field is not None and field not in known:
+            others = {name: said for name, said in self.others.items() if name != child}
+            self.report.wrong(("field",), f"field: {unknown(field, known, others)}")
+        if child is not None and child != field:
+            self._fan_out_overwrites(child, known)
+        made = {child or field or "", "_fan_parent_id", "_fan_index"}
+        return {**known, **dict.fromkeys(made, self._made())}
 
-    def _reserved(self, schema: Schema | None) -> Iterator[Problem]:
-        asked = (schema.required if schema else frozenset()) | {*self.step.required}
-        for name in sorted(asked):
-            if name == "unit_id" or name.startswith("_"):
-                message = f"asks the model for {name!r}, which a reply never sets"
-                yield self._problem((), message)
+    def _fan_out_overwrites(self, child: str, known: Mapping[str, Field]) -> None:
+        if child in known:
+            message = f"overwrites {child!r}, which units have from {known[child].maker}"
+            self.report.doubtful(("child_field",), f"{message}; call it otherwise to keep both")
 
-    def _constrained(self, replied: frozenset[str]) -> Iterator[Problem]:
-        """What is required, typed, listed or bounded must be in the schema."""
-        for key in ("required", "types", "enums", "ranges"):
-            for place, name in enumerate(getattr(self.step, key)):
-                if name not in replied:
-                    keys = (key, place if key == "required" else name)
-                    message = f"{key}: the schema has no {name!r}{did_you_mean(name, replied)}"
-                    yield self._problem(keys, message)
-
-    def _rules(self, known: frozenset[str] | None) -> Iterator[Problem]:
-        for place, rule in enumerate(self.step.rules):
-            for key, source in (("expr", rule.expr), ("when", rule.when)):
-                if source is None:
-                    continue
-                try:
-                    names = parse(source).names
-                except ExpressionError as error:
-                    message = f"rule {rule.name!r}: {error}"
-                    yield self._problem(("rules", place, key), message)
-                    continue
-                for name in sorted(names - known) if known is not None else ():
-                    message = f"rule {rule.name!r}: {_unknown(name, known or ())}"
-                    yield self._problem(("rules", place, key), message)
-
-    def _file(self, key: str, folder: str, name: str) -> Generator[Problem, None, Path | None]:
-        path = inside(self.pipeline.folder / folder, name)
-        if path is not None and path.is_file():
-            return path
-        there = sorted(file.name for file in (self.pipeline.folder / folder).glob("*"))
-        message = f"{key} {name!r} is not in {folder}/{did_you_mean(name, there)}"
-        yield self._problem((key,), message)
-        return None
-
-    def _problem(self, keys: Keys, message: str) -> Problem:
-        line = self.document.line(("pipeline", self.place, *keys))
-        return Problem(self.pipeline.folder / CONFIG, line, f"step {self.step.name!r}: {message}")
+    def _made(self, lacking: str | None = None) -> Field:
+        return Field(f"step {self.step.name!r}", lacking)
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"{name!r} is neither a field of the units nor of the reply{did_you_mean(name, known)}"
+def made_by(pipeline: Pipeline, step: Step) -> frozenset[str]:
+    """Return the fields that a step makes, as far as it says."""
+    match step.scope:
+        case Scope.CHUNK | Scope.EXPRESSION if step.into is not None:
+            return frozenset({step.into})
+        case Scope.CHUNK if step.output_schema is not None:
+            schema = check_schema(pipeline, step, Report(pipeline.folder, Document(None, {})))
+            return (schema.fields if schema else None) or frozenset()
+        case Scope.EXPRESSION:
+            return frozenset({*step.init, *step.expressions})
+        case Scope.FAN_OUT if step.child_field is not None:
+            return frozenset({step.child_field})
+        case _:
+            return frozenset()

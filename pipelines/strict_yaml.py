@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import yaml
 
 from pipelines.errors import PipelineError, Problem
+from pipelines.written import Written
 
-__all__ = ["Document", "Keys", "read_yaml"]
+__all__ = ["NUMBER", "Document", "Keys", "read_yaml"]
 
 Keys: TypeAlias = tuple[str | int, ...]
 """The way from the top of a document to a value."""
@@ -22,6 +23,10 @@ Keys: TypeAlias = tuple[str | int, ...]
 MAX_NODES = 1_000_000
 MAX_DEPTH = 50
 
+_INT = r"[-+]?(0|[1-9][0-9]*)"
+_FLOAT = rf"{_INT}(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+NUMBER = re.compile(_FLOAT)
+"""What is read as a number."""
 _TAG = "tag:yaml.org,2002:"
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
 
@@ -32,6 +37,8 @@ class Document:
 
     value: Any
     lines: Mapping[Keys, int]
+    texts: Mapping[Keys, Written] = field(default_factory=dict[Keys, Written])
+    """How each text was written, if that was asked for."""
 
     def line(self, keys: Keys) -> int | None:
         """Return the line of the value at `keys`, or of the nearest value around it."""
@@ -49,14 +56,19 @@ class _Loader(yaml.CSafeLoader):
 for _tag, _pattern, _first in (
     ("null", r"null|~|", ["n", "~", ""]),
     ("bool", r"true|false", ["t", "f"]),
-    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
+    ("int", _INT, list("-+0123456789")),
+    ("float", _FLOAT, list("-+0123456789")),
 ):
     _Loader.add_implicit_resolver(_TAG + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def read_yaml(path: Path, text: str) -> Document:
+def read_yaml(path: Path, text: str, *, texts: bool = False) -> Document:
     """Return what `text`, the content of `path`, says.
+
+    Args:
+        path: Where it is from.
+        text: The YAML.
+        texts: Whether it will be asked where in the file a character of a text is.
 
     Raises:
         PipelineError: it is not YAML, or uses what is refused here.
@@ -67,23 +79,27 @@ def read_yaml(path: Path, text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ": ".join(part for part in (error.context, error.problem) if part)
-        raise PipelineError([Problem(path, mark.line + 1 if mark else None, message)]) from error
+        line = mark.line + 1 if mark else None
+        raise PipelineError([Problem(path, line, message + _hint(text, line))]) from error
     except (yaml.YAMLError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise PipelineError([Problem(path, None, f"not readable as YAML: {reason}")]) from error
     finally:
         loader.dispose()
-    builder = _Builder(path)
+    builder = _Builder(path, text if texts else None)
     value = None if node is None else builder.build(node, ())
     if builder.problems:
         raise PipelineError(builder.problems)
-    return Document(value, builder.lines)
+    return Document(value, builder.lines, builder.texts)
 
 
 @dataclass
 class _Builder:
     path: Path
+    source: str | None
+    """The file's content, if it is to be remembered how texts were written."""
     lines: dict[Keys, int] = field(default_factory=dict[Keys, int])
+    texts: dict[Keys, Written] = field(default_factory=dict[Keys, Written])
     problems: list[Problem] = field(default_factory=list[Problem])
     nodes: int = 0
 
@@ -99,6 +115,8 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode) and kind == "seq":
             return [self.build(item, (*keys, place)) for place, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
+            if self.source is not None:
+                self.texts[keys] = _written(node, self.source)
             return self._scalar(node, kind)
         self.problems.append(self._problem(node, f"the tag {node.tag!r} is not allowed"))
         return None
@@ -108,7 +126,7 @@ class _Builder:
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
-                self.problems.append(self._problem(key_node, "a key must be text; quote it"))
+                self.problems.append(self._problem(key_node, _not_text(key_node)))
                 continue
             if key in built:
                 first = self.lines[(*keys, key)]
@@ -128,6 +146,29 @@ class _Builder:
 
     def _problem(self, node: yaml.Node, message: str) -> Problem:
         return Problem(self.path, node.start_mark.line + 1, message)
+
+
+def _hint(text: str, line: int | None) -> str:
+    """Return the likeliest remedy where `text` cannot be read as YAML."""
+    written = "".join(text.splitlines()[line - 1 : line]) if line else ""
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return "; YAML is indented by spaces, never by tabs"
+    if ": " in written.partition(": ")[2]:
+        return "; put a text that has `: ` in it in quotes"
+    if "{{" in written:
+        return "; put a text that begins with a bracket in quotes"
+    return ""
+
+
+def _not_text(key: yaml.Node) -> str:
+    if isinstance(key, yaml.ScalarNode) and key.value:
+        return f"the key {key.value} must be text: write '{key.value}'"
+    return "a key must be text: put it in quotes"
+
+
+def _written(node: yaml.ScalarNode, source: str) -> Written:
+    start, end = node.start_mark, node.end_mark
+    return Written(source[start.index : end.index], start.line + 1, start.column + 1)
 
 
 _SCALARS: Mapping[str, Any] = {

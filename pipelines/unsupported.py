@@ -6,41 +6,33 @@ from pydantic import BaseModel
 
 from pipelines.errors import Problem
 from pipelines.folder import CONFIG
-from pipelines.model import Pipeline, Scope, Strategy
+from pipelines.model import Pipeline
 from pipelines.strict_yaml import Document, Keys
 
-__all__ = ["unsupported"]
+__all__ = ["ASKING", "PIPELINE", "unsupported"]
 
-_ASKING = ("requests_per_minute", "tokens_per_minute", "max_inflight_batches", "max_batch_age")
-_PIPELINE = ("min_pass_rate", "expressions", "post_process")
-_UNITS = ("repeat", "seed")
-_STEP = (
-    *("when", "into", "retry_step", "expressions", "init", "loop_until", "max_iterations"),
-    *("field", "child_field", "script"),
-)
+# Where no batch is ever in flight, `max_inflight_batches` is kept to.
+ASKING = ("requests_per_minute", "tokens_per_minute", "max_batch_age")
+"""Keys of `api` and of steps."""
+PIPELINE = ("min_pass_rate",)
+"""Keys at the top of the file."""
 
 
 def unsupported(pipeline: Pipeline, document: Document) -> Iterator[Problem]:
     """Yield a problem for each key and value of `pipeline` that this version does not act on."""
 
     def problem(keys: Keys, what: str) -> Problem:
-        message = f"{what} is not supported by this version"
+        message = f"{what} is not supported by this version: remove it"
         return Problem(pipeline.folder / CONFIG, document.line(keys), message)
 
     for keys, part, names in _parts(pipeline):
         for name in names:
             if name in part.model_fields_set:
                 yield problem((*keys, name), f"{name!r}")
-    if pipeline.units.strategy is Strategy.PERMUTATION:
-        yield problem(("units", "strategy"), "strategy 'permutation'")
-    for place, step in enumerate(pipeline.steps):
-        if step.scope is not Scope.CHUNK:
-            yield problem(("pipeline", place, "scope"), f"scope {step.scope.value!r}")
 
 
 def _parts(pipeline: Pipeline) -> Iterator[tuple[Keys, BaseModel, tuple[str, ...]]]:
-    yield (), pipeline, _PIPELINE
-    yield ("units",), pipeline.units, _UNITS
-    yield ("api",), pipeline.api, _ASKING
+    yield (), pipeline, PIPELINE
+    yield ("api",), pipeline.api, ASKING
     for place, step in enumerate(pipeline.steps):
-        yield ("pipeline", place), step, _ASKING + _STEP
+        yield ("pipeline", place), step, ASKING

@@ -24,7 +24,8 @@ def problems_of(folder, loader=load):
     with pytest.raises(PipelineError) as caught:
         loader(folder)
     return [
-        f"{problem.path.relative_to(folder.parent)}:{problem.line}: {problem.message}"
+        f"{problem.path.relative_to(folder.parent)}:{problem.line}"
+        f"{f':{problem.column}' if problem.column else ''}: {problem.message}"
         for problem in caught.value.problems
     ]
 
@@ -39,8 +40,8 @@ def test_a_pipeline_is_loaded_with_what_it_says(make_folder):
         Path("config.yaml"),
         Path("templates/ask.jinja2"),
         Path("schemas/answer.json"),
-        Path("items.yaml"),
     )
+    assert pipeline.items == pipeline.folder / "items.yaml"
 
 
 def test_a_step_takes_the_settings_of_the_pipeline_but_who_is_asked(make_folder):
@@ -49,52 +50,15 @@ def test_a_step_takes_the_settings_of_the_pipeline_but_who_is_asked(make_folder)
     assert (step.temperature, step.max_tokens, step.provider, step.model) == (0.5, 9, None, None)
 
 
-def test_all_mistakes_are_told_at_once(make_folder):
-    config = """\
-name: Small
-items_source: item.yaml
-chunksize: 10
-max_retries: many
-pipeline:
-  - name: ask
-    template: aks.jinja2
-    output_schma: answer.json
-    output_schema: answers.json
-    rules:
-      - {name: sure, expr: "certainty >=", eror: no}
-  - name: ask
-    template: ask.jinja2
-    scope: chunks
-"""
-    assert (
-        "\n".join(problems_of(make_folder({"config.yaml": config})))
-        == """\
-Small/config.yaml:2: there is no 'item.yaml'; did you mean 'items.yaml'?
-Small/config.yaml:3: unknown key 'chunksize'; did you mean 'chunk_size'?
-Small/config.yaml:4: 'max_retries' should be a valid integer, not 'many'
-Small/config.yaml:7: step 'ask': template 'aks.jinja2' is not in templates/; \
-did you mean 'ask.jinja2'?
-Small/config.yaml:8: step 'ask': unknown key 'output_schma'; did you mean 'output_schema'?
-Small/config.yaml:9: step 'ask': output_schema 'answers.json' is not in schemas/; \
-did you mean 'answer.json'?
-Small/config.yaml:11: step 'ask': rule 'sure': not an expression: invalid syntax
-Small/config.yaml:11: step 'ask': unknown key 'eror'; did you mean 'error'?
-Small/config.yaml:12: there is a step 'ask' already, on line 6
-Small/config.yaml:14: step 'ask': 'scope' should be 'chunk', 'expression', 'fan_out' or 'run', \
-not 'chunks'; did you mean 'chunk'?"""
-    )
-
-
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
         (
             {"templates/ask.jinja2": "a\n{{ topik }}"},
-            "templates/ask.jinja2:2: 'topik' is neither a field",
+            "templates/ask.jinja2:2: 'topik' is no field of the units here; did you mean 'topic'?",
         ),
-        ({"templates/ask.jinja2": "a\n{{ topik }}"}, "did you mean 'topic'?"),
         ({"templates/ask.jinja2": "{% if %}"}, "templates/ask.jinja2:1: not a template"),
-        ({"templates/ask.jinja2": "{% include 'b' %}"}, "includes 'b', which is not in templates/"),
+        ({"templates/ask.jinja2": "a\n{% include 'b' %}"}, "2: includes 'b', which is not there"),
         (
             {"templates/ask.jinja2": "\n{{ topic | nope }}"},
             "templates/ask.jinja2:2: not a template",
@@ -119,16 +83,23 @@ def test_a_mistake_in_any_file_is_told(make_folder, files, problem):
     ("old", "new", "problem"),
     [
         ("name: Small", "", "the key 'name' is missing"),
-        ("name: Small", "name: Other", "the name 'Other' is not the folder's, 'Small'"),
-        ("name: ask", "name: final", "'final' is reserved"),
-        ("name: ask", "name: a-b", "should match pattern"),
-        ("template: ask.jinja2", "description: x", "step 'ask': needs a template"),
+        ("name: Small", "name: Other", "the name 'Other' is not the folder's: write `name: Small`"),
+        ("name: ask", "name: final", "'final' is a name of Octobatch's own"),
+        ("name: ask", "name: a-b", "'name' should be letters, digits and '_', a letter first"),
+        ("template: ask.jinja2", "description: x", "step 'ask': needs `template`"),
         ("ask.jinja2", "../config.yaml", "is not in templates/"),
-        ("items.yaml", "../x.yaml", "config.yaml:2: '../x.yaml' leads out"),
+        ("items.yaml", "../x.yaml", "config.yaml:2: items_source '../x.yaml' leads out"),
         ("items.yaml", "/etc/x.yaml", "leads out"),
-        ("items.yaml", "items.csv", "'items.csv' is not supported by this version"),
-        ("certainty >= 0.5", "certainti > 1", "'certainti' is neither a field of the units nor"),
-        ("certainty >= 0.5", "certainti > 1", "did you mean 'certainty'?"),
+        ("items.yaml", "items.xls", "'items.xls' is in no known format"),
+        (
+            "certainty >= 0.5",
+            "1 < certainti",
+            (
+                "config.yaml:8:33: step 'ask': rule 'sure': 'certainti' is no field of the "
+                "units here; "
+                "did you mean 'certainty'?"
+            ),
+        ),
         ("certainty >= 0.5", "open('x')", "'open' is not a function here"),
         (
             "rules:",
@@ -138,37 +109,15 @@ def test_a_mistake_in_any_file_is_told(make_folder, files, problem):
         ("rules:", "enums: {kinds: [a]}\n    rules:", "enums: the schema has no 'kinds'"),
         (
             "rules:",
-            "scope: fan_out\n    rules:",
-            "scope 'fan_out' is not supported by this version",
-        ),
-        ("rules:", "scope: expression\n    rules:", "scope 'expression' is not supported"),
-        ("rules:", "scope: run\n    rules:", "scope 'run' is not supported by this version"),
-        ("rules:", "when: a\n    rules:", "'when' is not supported by this version"),
-        ("rules:", "into: a\n    rules:", "'into' is not supported by this version"),
-        ("rules:", "retry_step: ask\n    rules:", "'retry_step' is not supported by this version"),
-        ("rules:", "loop_until: a\n    rules:", "'loop_until' is not supported by this version"),
-        (
-            "rules:",
             "base_url: http://evil.example\n    rules:",
             "step 'ask': 'base_url' must be https, or http on this machine",
         ),
-        ("name: Small", "name: Small\nunits: {repeat: 3}", "'repeat' is not supported"),
-        ("name: Small", "name: Small\npost_process: []", "'post_process' is not supported"),
+        ("name: Small", "name: Small\nmin_pass_rate: 0.5", "'min_pass_rate' is not supported"),
         ("name: Small", "name: Small\napi: {tokens_per_minute: 3}", "'tokens_per_minute' is not"),
-        (
-            "name: Small",
-            "name: Small\nunits: {strategy: permutation}",
-            "strategy 'permutation' is not",
-        ),
+        ("name: Small", "name: Small\nunits: {strategy: permutation}", "needs `positions`"),
         ("name: Small", "name: Small\nunits: {strategy: cross_product}", "needs `positions`"),
-        (
-            "name: Small",
-            "name: Small\nglobal_context: {topic: 1}",
-            "'topic' is a name that units have",
-        ),
         ("name: Small", "name: Small\nname: Small", "config.yaml:2: the key 'name' is here twice"),
         (CONFIG, "- a", "a pipeline is a mapping of keys"),
-        (CONFIG, "pipeline: {steps: []}", "the form of the original Octobatch is not supported"),
         (CONFIG, "name: [", "config.yaml:2: while parsing"),
         ("pipeline:", "pipeline: []\nx:", "config.yaml:3: a pipeline has at least one step"),
     ],
@@ -216,12 +165,15 @@ def test_a_link_out_of_the_folder_is_refused(make_folder, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (folder / "templates" / "more.jinja2").symlink_to(tmp_path / "secret")
     assert problems_of(folder) == [
-        "Small/templates/more.jinja2:None: leads out of the pipeline's folder"
+        (
+            "Small/templates/more.jinja2:None: is a link that leads out of the pipeline's folder: "
+            "put a copy here instead"
+        )
     ]
 
 
 def test_a_folder_that_cannot_name_a_flow_is_refused(make_folder):
-    assert "must match" in problems_of(make_folder(name="not-a-name"))[0]
+    assert "letters, digits" in problems_of(make_folder(name="not-a-name"))[0]
 
 
 def test_a_run_directory_is_a_pipeline_whatever_its_name_and_without_its_items(make_folder):
@@ -236,7 +188,10 @@ def test_a_run_directory_is_a_pipeline_whatever_its_name_and_without_its_items(m
 
 def test_nothing_there_is_a_problem_too(tmp_path):
     assert problems_of(tmp_path / "Nowhere") == [
-        "Nowhere/config.yaml:None: cannot be read: No such file or directory"
+        (
+            "Nowhere/config.yaml:None: cannot be read: No such file or directory; "
+            "this file makes a folder a pipeline"
+        )
     ]
 
 

@@ -44,7 +44,7 @@ def test_a_scalar_is_what_it_looks_like(text, value):
         ("a: 1\na: 2", 2, "the key 'a' is here twice; first on line 1"),
         ("a:\n  - !!python/object:os.system x", 2, "is not allowed"),
         ("!!binary aGk=", 1, "is not allowed"),
-        ("5: a", 1, "a key must be text"),
+        ("5: a", 1, "the key 5 must be text: write '5'"),
         ("? [a]\n: b", 1, "a key must be text"),
         ("a: [1\n", 2, "flow sequence"),
         ("a: b: c", 1, "mapping values"),
