@@ -13,7 +13,7 @@ from pipelines.post_process_checks import check_post_process
 from pipelines.report import Report
 from pipelines.scope_checks import check_order
 from pipelines.step_checks import StepCheck, made_by
-from pipelines.unit_checks import check_items, unit_fields
+from pipelines.unit_checks import check_items, doubt_size, unit_fields
 from pipelines.unsupported import unsupported
 
 __all__ = ["check"]
@@ -49,10 +49,12 @@ def check(pipeline: Pipeline, report: Report, *, frozen: bool) -> None:
 
 def _fields(pipeline: Pipeline, report: Report) -> Fields:
     try:
-        return unit_fields(pipeline)
+        fields = unit_fields(pipeline)
+        doubt_size(pipeline, report)
     except PipelineError as error:
         report.problems.extend(error.problems)
         return None
+    return fields
 
 
 def _steps(pipeline: Pipeline, known: Fields, used: set[Path], report: Report) -> Fields:

@@ -1,6 +1,7 @@
 """What is allowed in a pipeline, and probably not meant."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from pipelines.fields import Fields
@@ -21,6 +22,7 @@ __all__ = ["check_shadows", "doubt_files", "doubt_yaml"]
 LOOKED_AT = 2**18
 """Bytes of a file of items that are looked at: who writes `no` for a word does so early."""
 MOST_TRAPS = 10
+"""Words that are told, each where it stands first."""
 _IGNORED = (".md", ".txt")
 
 
@@ -72,9 +74,9 @@ def doubt_yaml(pipeline: Pipeline, report: Report, *, items: bool) -> None:
 def _doubt_traps(path: Path, report: Report) -> None:
     with opened(path) as file:
         text = file.read(LOOKED_AT).decode("utf-8-sig", errors="replace")
-    found = list(traps(text))
-    for trap in found[:MOST_TRAPS]:
-        report.doubtful_file(path, trap.line, trap.message)
-    if rest := found[MOST_TRAPS:]:
-        more = f"{len(rest)} more like this, from here on"
-        report.doubtful_file(path, rest[0].line, more)
+    lines: dict[str, list[int]] = {}
+    for trap in traps(text):
+        lines.setdefault(trap.message, []).append(trap.line)
+    for message, (first, *others) in islice(lines.items(), MOST_TRAPS):
+        more = f" (and on {len(others):,} more lines)" if others else ""
+        report.doubtful_file(path, first, message + more)

@@ -108,7 +108,9 @@ def check_rules(step: Step, names: Names, report: Report) -> None:
     for place, rule in enumerate(step.rules):
         keys, of = ("rules", place), f"rule {rule.name!r}: "
         if first.setdefault(rule.name, place) != place:
-            report.wrong((*keys, "name"), f"{of}there is a rule of this name already")
+            report.doubtful(
+                (*keys, "name"), f"{of}there is a rule of this name already: rename one"
+            )
         if rule.when is not None:
             _Text(rule.when, (*keys, "when"), of).check(names, report, doubts=False)
         # Whoever says `when` will have thought of units that lack a field.

@@ -9,10 +9,12 @@ from pipelines.folder import CONFIG, NAME, inside
 from pipelines.model import Pipeline
 from pipelines.report import Report
 
-__all__ = ["check_folder", "check_links"]
+__all__ = ["check_folder", "check_links", "shadowed"]
 
-PACKAGES = frozenset({"flows", "pipelines", "providers", "runs", "tasks", "tui"})
-"""What this program consists of."""
+TAKEN = frozenset({"flows", "pipelines", "providers", "runs", "tasks", "tui"}) | frozenset(
+    {"PipelineFlow", "flow", "flow_of"}
+)
+"""What this program consists of, and the names that flows.catalog has beside its flows."""
 _PARTS = ("templates", "schemas", "rehearsal", "scripts")
 
 
@@ -22,7 +24,7 @@ def check_folder(pipeline: Pipeline, report: Report) -> None:
     if not NAME.fullmatch(folder.name):
         message = "a pipeline's folder is named with letters, digits and '_', a letter first"
         report.wrong_file(folder, None, f"{message}: rename it")
-    elif module := _shadowed(folder):
+    elif module := shadowed(folder):
         message = f"a folder of this name would shadow the module {module}: rename it"
         report.wrong_file(folder, None, message)
     elif folder.name != pipeline.name:
@@ -33,13 +35,13 @@ def check_folder(pipeline: Pipeline, report: Report) -> None:
         report.wrong_file(folder / "__init__.py", None, message)
 
 
-def _shadowed(folder: Path) -> str | None:
-    """Return the module that Python might no longer find."""
+def shadowed(folder: Path) -> str | None:
+    """Return the module that Python might no longer find, were there such a folder."""
     if folder.with_suffix(".py").exists():
-        return f"{folder.name}.py beside it"
+        return f"{folder.name}.py"
     if folder.name in sys.stdlib_module_names:
         return f"{folder.name!r} of Python"
-    return f"{folder.name!r} of Octobatch" if folder.name in PACKAGES else None
+    return f"{folder.name!r} of Octobatch" if folder.name in TAKEN else None
 
 
 def check_links(pipeline: Pipeline, report: Report) -> None:

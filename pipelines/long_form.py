@@ -14,6 +14,7 @@ from pipelines.long_form_keys import SECTIONS, doubtful, faulty
 from pipelines.model import Scope, Strategy
 from pipelines.nearest import did_you_mean
 from pipelines.rewriting import Rewriting
+from pipelines.scope_checks import KEYS
 from pipelines.strict_yaml import Document, Keys
 from pipelines.templates import environment, mentions
 
@@ -182,12 +183,18 @@ def _left_out(work: Rewriting, keys: Keys, step: Mapping[str, Any], folder: Path
 
 
 def _step(work: Rewriting, source: Keys, to: Keys) -> None:
-    for key in _OF_STEP:
-        work.move((*source, key), (*to, key))
-    _in_lower_case(work, (*source, "provider"), (*to, "provider"))
-    if script := work.at(*source, "script"):
-        work.put((*to, "script"), scripts.own(script), (*source, "script"))
     name, scope = str(work.at(*source, "name")), str(work.at(*source, "scope") or Scope.CHUNK)
+    known = _known(work, source, scope)
+    for key in _OF_STEP:
+        if key in known:
+            work.move((*source, key), (*to, key))
+        elif work.at(*source, key) is not None:
+            message = f"step {name!r}: {key!r} does nothing at this step, of scope {scope!r}"
+            work.doubts.append(((*source, key), message))
+    if "provider" in known:
+        _in_lower_case(work, (*source, "provider"), (*to, "provider"))
+    if "script" in known and (script := work.at(*source, "script")):
+        work.put((*to, "script"), scripts.own(script), (*source, "script"))
     template, schema, checks = ((*section, name) for section in _BY_STEP)
     if scope == Scope.CHUNK:
         work.move(template, (*to, "template"))
@@ -202,6 +209,12 @@ def _step(work: Rewriting, source: Keys, to: Keys) -> None:
     if work.at(*source, "prompt_template") not in (None, work.at(*template)):
         message = "'prompt_template' does nothing: `prompts` names the templates of steps"
         work.doubts.append(((*source, "prompt_template"), f"step {name!r}: {message}"))
+
+
+def _known(work: Rewriting, source: Keys, scope: str) -> frozenset[str]:
+    """Return the keys that do something at a step; the others never did."""
+    known = KEYS[Scope(scope)] if scope in {*Scope} else frozenset(_OF_STEP)
+    return known if work.at(*source, "loop_until") is not None else known - {"max_iterations"}
 
 
 def _idle(work: Rewriting, keys: Keys, scope: str) -> None:

@@ -62,7 +62,7 @@ def _feedback(exchange: Exchange) -> str:
     if exchange.sent_back_by is None:
         said = f"That answer cannot be used:\n{listed}"
     else:
-        said = f"The step {exchange.sent_back_by!r} looked at that answer and sent it back:\n{listed}"
+        said = f"The step {exchange.sent_back_by!r} has looked at it and sent it back:\n{listed}"
         if exchange.findings:
             said += f"\nWhat was found there:\n{encodable(exchange.findings[:MAX_FINDINGS])}"
     return (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.errors import PipelineError, Problem
 from pipelines.folder import NAME
+from pipelines.folder_checks import shadowed
 
 __all__ = ["scaffold"]
 
@@ -232,8 +233,8 @@ def _objection(folder: Path) -> str | None:
         )
     if folder.exists() or folder.is_symlink():
         return "is there already; choose another name, or remove it first"
-    if (module := folder.with_suffix(".py")).exists():
-        return f"the folder would shadow the module {module.name}; choose another name"
+    if module := shadowed(folder):
+        return f"the folder would shadow the module {module}; choose another name"
     return None
 
 

@@ -61,7 +61,8 @@ def check_constraints(
 def _computed(schema: Schema, made: Collection[str], report: Report) -> None:
     """What is computed is the step's own doing: that it can never fit is a mistake."""
     for name in sorted(schema.required.difference(made)):
-        report.wrong(("output_schema",), f"no expression makes {name!r}, which the schema requires")
+        message = f"no expression makes {name!r}, which the schema requires: add it here"
+        report.wrong(("output_schema",), message)
     if schema.fields is not None and schema.document.get("additionalProperties") is False:
         for name in sorted({*made} - schema.fields - {"_metadata"}):
             message = f"the schema does not allow {name!r}, which is computed here: add it there"

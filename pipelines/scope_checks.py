@@ -140,4 +140,5 @@ def _no_way_back(pipeline: Pipeline, step: Step, earlier: Sequence[Step], name: 
     fan_out = next((other for other in behind if other.scope is Scope.FAN_OUT), None)
     if fan_out is None:
         return None
-    return f"comes before {fan_out.name!r}, which makes other units: these cannot go back there"
+    said = f"comes before {fan_out.name!r}, which makes other units"
+    return f"{said}, and these cannot go back there: remove it"

@@ -132,7 +132,7 @@ class StepCheck:
             self.report.wrong(("field",), f"field: {unknown(field, known, others)}")
         if child is not None and child != field:
             self._fan_out_overwrites(child, known)
-        made = {child or field or "", "_fan_parent_id", "_fan_index"}
+        made = {"_fan_parent_id", "_fan_index", *filter(None, [child or field])}
         return {**known, **dict.fromkeys(made, self._made())}
 
     def _fan_out_overwrites(self, child: str, known: Mapping[str, Field]) -> None:

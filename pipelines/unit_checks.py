@@ -1,21 +1,24 @@
 """Check where a pipeline's units come from, and learn which fields they have."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
 from pipelines.errors import PipelineError, Problem
 from pipelines.fields import Field
 from pipelines.folder import inside
-from pipelines.items import format_of, unknown_format
+from pipelines.items import format_of, groups, items, unknown_format
 from pipelines.model import Pipeline, Strategy
 from pipelines.nearest import did_you_mean
 from pipelines.report import Report
 from pipelines.units import units
 
-__all__ = ["check_items", "unit_fields"]
+__all__ = ["check_items", "doubt_size", "unit_fields"]
 
 SAMPLE = 10_000
 """How many units are looked at to learn their fields: a name that none of so many has is a typo."""
+MANY = 1_000_000
+"""Units that a combination of lists is thought to make by oversight."""
 _REPEATED: tuple[str, ...] = ("_repetition_id", "_repetition_seed")
 
 
@@ -100,3 +103,27 @@ def unit_fields(pipeline: Pipeline) -> dict[str, Field] | None:
         lacking = f"{seen - times:,} of {seen:,} units in {maker} have none"
         fields[name] = Field(maker, lacking if times < seen else None)
     return fields
+
+
+def doubt_size(pipeline: Pipeline, report: Report) -> None:
+    """Doubt combinations of lists that make more units than most people would pay for."""
+    if pipeline.items is None or pipeline.units.strategy is Strategy.DIRECT:
+        return
+    sizes = _sizes(pipeline, pipeline.items)
+    count = math.prod(sizes) * pipeline.units.repeat
+    if count > MANY:
+        factors = [*sizes, *([pipeline.units.repeat] if pipeline.units.repeat > 1 else ())]
+        product = " x ".join(f"{factor:,}" for factor in factors)
+        message = (
+            f"these are {count:,} units ({product}); --max-units and --sample try some of them"
+        )
+        report.doubtful(("units", "positions"), message)
+
+
+def _sizes(pipeline: Pipeline, path: Path) -> list[int]:
+    """Return how many choices there are for each position."""
+    keys = list(pipeline.units.positions.values())
+    if pipeline.units.strategy is Strategy.CROSS_PRODUCT:
+        return [len(group) for group in groups(path, tuple(key or "" for key in keys))]
+    key = next((key for key in keys if key), pipeline.items_key)
+    return [sum(1 for _ in items(path, key)) - taken for taken in range(len(keys))]

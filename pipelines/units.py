@@ -63,6 +63,8 @@ def _repeated(
         for unit in _once(maker, making, left, look=look):
             taken += 1
             yield _marked(unit, repetition, pipeline.units.seed) if marked else unit
+        if taken in {0, at_most}:
+            return
 
 
 def _once(maker: Maker, making: Making, at_most: int | None, *, look: bool) -> Iterator[Unit]:

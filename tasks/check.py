@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-import orjson
-
 from pipelines import Launch, Pipeline, Problem, Scope, Step
-from pipelines.folder import CONFIG
+from pipelines.folder import CONFIG, inside
+from pipelines.schemas import SchemaFault, parse_schema
 from pipelines.strict_yaml import Document
 from providers import openai_schema, registry
 from providers.address import checked
@@ -120,9 +119,12 @@ class _Check:
             yield self._at("max_tokens", f"{message} to that")
 
     def _schema(self, provider: str) -> Iterator[Problem]:
-        path = self.pipeline.folder / "schemas" / str(self.step.output_schema)
-        schema = orjson.loads(path.read_bytes())
-        if openai_schema.strict(schema) is not None:
+        path = inside(self.pipeline.folder / "schemas", str(self.step.output_schema))
+        try:
+            schema = parse_schema(path.read_bytes()).document if path else {}
+        except (OSError, SchemaFault):  # told of where schemas are checked
+            return
+        if path is None or openai_schema.strict(schema) is not None:
             return
         message = f"{provider} cannot hold a model to this schema while it writes ({_why(schema)})"
         yield Problem(path, None, f"{message}: it is told of it, and replies are checked")

@@ -1,12 +1,14 @@
 """Steps that ask nobody: whom a step is for, what is computed, and children."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
 from pipelines import (
     Computation,
+    Computed,
     Error,
     Fault,
     Passed,
@@ -48,7 +50,7 @@ async def gate(
         for unit, answer in answers:
             if isinstance(answer, Fault):
                 others.append(_faulty(unit, step, answer))
-            elif answer["when"]:
+            elif answer.fields["when"]:
                 through.append(unit)
             else:
                 others.append(Skipped(unit.unit))
@@ -60,7 +62,7 @@ async def gate(
         if isinstance(answer, Fault):
             others.append(_faulty(unit, step, answer))
         else:
-            computed[unit.unit_id] = answer
+            computed[unit.unit_id] = answer.fields
             asked.append(unit)
     return Gated(asked, computed, others)
 
@@ -76,7 +78,7 @@ async def compute(
         if isinstance(answer, Fault):
             outcomes.append(_faulty(unit, step, answer))
         else:
-            made.append((unit, answer))
+            made.append((_told(unit, answer), answer.fields))
     rows = [(unit.unit, dict(fields)) for unit, fields in made]
     verdicts = await judge_fields(prepared, rows, sandbox)
     for (unit, fields), verdict in zip(made, verdicts, strict=True):
@@ -123,21 +125,19 @@ def _children(unit: Unit, step: Step) -> Iterator[Unit]:
 
 async def _run(
     computation: Computation, due: Sequence[Due], prepared: PreparedStep, sandbox: Sandbox
-) -> list[tuple[Due, _Fields | Fault]]:
+) -> list[tuple[Due, Computed | Fault]]:
     rows = [
         (unit.unit, stream_seed(unit.unit_id, prepared.step.name, prepared.seed)) for unit in due
     ]
-    answers = await computation.run(rows, sandbox)
-    return [
-        (unit, answer if isinstance(answer, Fault) else _fields(answer.fields, answer))
-        for unit, answer in zip(due, answers, strict=True)
-    ]
+    return list(zip(due, await computation.run(rows, sandbox), strict=True))
 
 
-def _fields(fields: _Fields, answer: Any) -> _Fields:
-    if answer.iterations is None:
-        return fields
-    return {**fields, "_metadata": {"iterations": answer.iterations, "timeout": answer.timed_out}}
+def _told(due: Due, computed: Computed) -> Due:
+    """Say of a unit how often its loop went round; that is nothing that a schema must allow."""
+    if computed.iterations is None:
+        return due
+    metadata = {"iterations": computed.iterations, "timeout": computed.timed_out}
+    return replace(due, unit={**due.unit, "_metadata": metadata})
 
 
 def _worth(verdict: Passed | Rejected, fields: _Fields) -> Passed | Failed:

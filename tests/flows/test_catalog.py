@@ -62,3 +62,10 @@ async def test_an_unknown_launch_option_is_refused(catalog, runs_dir):
     with pytest.raises(ParameterBindError, match="max_unit'"):
         await catalog.NpcDialog(max_unit=3)
     assert not list(runs_dir.iterdir())
+
+
+def test_no_pipeline_is_called_what_the_catalog_calls_its_own(catalog):
+    """Such a pipeline's flow could not be named: loading refuses it."""
+    from pipelines.folder_checks import TAKEN
+
+    assert {name for name in vars(catalog) if not name.startswith("_")} <= TAKEN

@@ -167,7 +167,13 @@ def test_steps_as_filters_give_the_same_as_a_run(shell, undisturbed):
         line for line in results if json.loads(line)["unit_id"] not in first
     ]
     failed = generated.stderr.splitlines() + scored.stderr.splitlines()
-    assert sorted(failed) == sorted([*sent_back, *unspeaking])
+    assert sorted(failed) == sorted([*map(_without_its_chunk, sent_back), *unspeaking])
+
+
+def _without_its_chunk(line: str) -> str:
+    record = json.loads(line)
+    del record["chunk_round"]
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
 
 
 def _lines(run_dir: Path, name: str, *, round: int) -> list[str]:  # noqa: A002 - as on disk

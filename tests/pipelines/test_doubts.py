@@ -128,3 +128,18 @@ def test_files_that_nobody_uses_are_doubted(said):
 
 def test_doubts_keep_nobody_from_loading(make_folder):
     assert load(make_folder({"templates/old.jinja2": ""})).name == "Small"
+
+
+@pytest.mark.parametrize(
+    ("units", "product"),
+    [
+        ("{strategy: cross_product, positions: {topic: a, name: a, n: a}}", "120 x 120 x 120"),
+        ("{strategy: permutation, positions: [topic, name, n], repeat: 2}", "120 x 119 x 118 x 2"),
+    ],
+)
+def test_more_units_than_anybody_wants_are_doubted(said, units, product):
+    items = f"{{a: {[*range(120)]}}}"
+    top = f"{'items_key: a' if 'permutation' in units else 'version: 1'}\nunits: {units}\n"
+    problems, doubts = said(ASK, {"items.yaml": items}, top=top)
+    assert problems == []
+    assert f"units ({product}); --max-units and --sample try some of them" in doubts[0]

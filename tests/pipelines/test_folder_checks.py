@@ -23,7 +23,7 @@ def test_a_folder_that_would_hide_a_module_is_refused(make_folder, name):
 def test_a_folder_beside_a_module_of_its_name_is_refused(make_folder, tmp_path):
     (tmp_path / "Small.py").touch()
     assert problems(make_folder()) == [
-        "Small: a folder of this name would shadow the module Small.py beside it: rename it"
+        "Small: a folder of this name would shadow the module Small.py: rename it"
     ]
 
 

@@ -433,6 +433,21 @@ def test_a_script_of_the_pipeline_is_its_own_whatever_its_name(make_folder):
     assert found.notes == ()
 
 
+def test_keys_that_do_nothing_at_their_step_are_told_and_left_out():
+    """The original never read them there; here they would be mistakes."""
+    found = bent("- name: ask", "- {name: ask, field: a, max_iterations: 3}")
+    assert told(found.notes) == [
+        "3: step 'ask': 'max_iterations' does nothing at this step, of scope 'chunk'",
+        "3: step 'ask': 'field' does nothing at this step, of scope 'chunk'",
+    ]
+    assert found.document.value["pipeline"][0].keys() == {
+        "name",
+        "template",
+        "output_schema",
+        "required",
+    }
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["ask", "name", "direct", ""]),
     lambda inner: (

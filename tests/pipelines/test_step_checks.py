@@ -74,7 +74,7 @@ def test_a_step_says_what_its_scope_needs_and_nothing_else(said, steps, problem)
         (
             ASK + "  - {name: split, scope: fan_out, field: topic}\n",
             "ask",
-            "'ask' comes before 'split', which makes other units: these cannot go back there",
+            "'ask' comes before 'split', which makes other units, and these cannot go back there",
         ),
     ],
 )

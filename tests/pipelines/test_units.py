@@ -437,3 +437,10 @@ def test_units_are_streamed(make_folder):
     assert next(stream) == {"unit_id": "0", "id": 0}
     with pytest.raises(PipelineError, match=r"items\.jsonl:201"):
         list(stream)
+
+
+def test_repetitions_that_nobody_wants_cost_nothing(made):
+    """Also where there is nothing to repeat."""
+    assert len(made("units: {repeat: 1000000000000}", "[{id: a}]", max_units=2)) == 2
+    with pytest.raises(PipelineError, match="there are no items"):
+        made("units: {repeat: 1000000000000}", "[]")

@@ -395,3 +395,36 @@ def test_the_session_says_what_a_round_came_to(mill):
 
     said = asyncio.run(first(mill))
     assert said[-1] == {"in": 4, "valid": 1, "failed": 0, "sent_back": 3}
+
+
+LOOPED = """\
+name: Mill
+items_source: items.jsonl
+pipeline:
+  - name: count
+    scope: expression
+    output_schema: count.json
+    init: {n: "0"}
+    expressions: {n: "n + 1"}
+    loop_until: n >= good_at
+    max_iterations: 5
+    rules: [{name: in_time, expr: "not _metadata.timeout", error: "asleep after {n}"}]
+"""
+
+
+def test_a_loop_says_how_often_it_went_round(make):
+    """Rules may ask for it; a schema that allows nothing else need not know of it."""
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    items = [{"id": "a", "good_at": 3}, {"id": "b", "good_at": 9}]
+    run_dir = make(items, LOOPED, {"schemas/count.json": json.dumps(schema)})
+    asyncio.run(through(run_dir))
+    view = runs.read(run_dir)
+    [result] = rows(view, "results").values()
+    assert (result["n"], result["_metadata"]) == (3, {"iterations": 3, "timeout": False})
+    [failure] = rows(view, "failures").values()
+    assert failure["errors"][0]["message"] == "asleep after 5"
