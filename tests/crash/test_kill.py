@@ -93,6 +93,24 @@ def test_a_killed_run_ends_as_if_undisturbed(seed, warm, made, emulator, undistu
     trial(seed, warm, made, emulator, undisturbed)
 
 
+def test_killed_while_units_are_on_their_way_back(warm, made, emulator, undisturbed, crash_root):
+    """In a second round, too: whoever was sent back is asked no more than once for it."""
+    run_dir = crash_root / "second-round"
+    for percent in range(30, 95, 3):
+        shutil.rmtree(run_dir, ignore_errors=True)
+        shutil.copytree(made, run_dir)
+        emulator.forget()
+        warm.work(run_dir, kill_after=undisturbed.seconds * percent / 100)
+        chunks = runs.read(run_dir).state.chunks.values()
+        if any(chunk.detours and chunk.due for chunk in chunks):
+            break
+    else:
+        pytest.fail("no kill came while a chunk was in its second round")
+    assert warm.work(run_dir)["code"] == 0
+    assert derived(run_dir) == undisturbed.derived
+    assert emulator.ledger().calls - undisturbed.attempts <= IN_FLIGHT
+
+
 @pytest.mark.soak
 def test_five_hundred_killed_runs_end_as_if_undisturbed(warm, made, emulator, undisturbed):
     """The same, until luck has nothing to do with it."""
