@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import PipelineError, Problem
-from pipelines.item_file import MAX_LINE_BYTES, Bytes, Item, opened
+from pipelines.item_file import MAX_LINE_BYTES, Bytes, Item, lines, opened
 
 __all__ = ["rows"]
 
@@ -46,12 +46,7 @@ def rows(path: Path, delimiter: str) -> Iterator[Item]:
 
 def _text(path: Path, file: Bytes) -> Iterator[str]:
     """Yield the lines: decoded one by one, so that what is no text has a line."""
-    line = 0
-    while content := file.readline(MAX_LINE_BYTES + 1):
-        line += 1
-        if len(content) > MAX_LINE_BYTES:
-            message = f"longer than {MAX_LINE_BYTES >> 20} MB"
-            raise PipelineError([Problem(path, line, message)])
+    for line, content in lines(path, file):
         try:
             text = content.decode("utf-8-sig" if line == 1 else "utf-8")
         except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ import orjson
 
 from pipelines import csv_items, parquet_items
 from pipelines.errors import PipelineError, Problem
-from pipelines.item_file import MAX_LINE_BYTES, Item, opened
+from pipelines.item_file import Item, lines, opened
 from pipelines.nearest import did_you_mean
 from pipelines.strict_yaml import Document, Keys, read_yaml
 from pipelines.values import MAX_DEPTH, Unfit, clean
@@ -153,12 +153,7 @@ def _document(path: Path, written: Format | None) -> Document:
 def _lines(path: Path) -> Iterator[Item]:
     with opened(path) as file:
         number = 0
-        line = 0
-        while content := file.readline(MAX_LINE_BYTES + 1):
-            line += 1
-            if len(content) > MAX_LINE_BYTES:
-                message = f"longer than {MAX_LINE_BYTES >> 20} MB"
-                raise PipelineError([Problem(path, line, message)])
+        for line, content in lines(path, file):
             if content.isspace():
                 continue
             number += 1

@@ -19,6 +19,7 @@ import pytest
 
 import runs
 from flows import server
+from flows.cli.main import main
 from providers.emulator import client as emulator
 from runs import Counts, Run, RunSpec, RunView, Status, StepSpec
 
@@ -38,6 +39,19 @@ def _eventually(look: Callable[[], Any], *, within: float = 30.0) -> Any:
 def eventually() -> Callable[..., Any]:
     """Return what a function sees as soon as it sees something."""
     return _eventually
+
+
+@pytest.fixture
+def octo(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, str]]:
+    """Run `octobatch …` in this process: exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        out, err = capfd.readouterr()
+        return left.value.code, out, err
+
+    return run
 
 
 # --- small runs, without Prefect --------------------------------------------------------------

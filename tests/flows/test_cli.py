@@ -7,7 +7,7 @@ import pytest
 
 import pipelines
 from flows.cli.exits import Exit, exit_of
-from flows.cli.main import main, octobatch
+from flows.cli.main import octobatch
 from flows.errors import BadRequest, RunGone, ServerError
 from providers.errors import (
     BadAddress,
@@ -19,19 +19,6 @@ from providers.errors import (
 )
 from runs import IllegalMove, RunHeld, RunNotFound, Status
 from tasks.errors import NoProvider
-
-
-@pytest.fixture
-def octo(capfd):
-    """Run `octobatch …` in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as left:
-            main(words)
-        out, err = capfd.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

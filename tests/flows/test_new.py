@@ -7,22 +7,8 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from flows.cli.main import main
 from pipelines import Launch
 from tasks.preview import preview
-
-
-@pytest.fixture
-def octo(capfd):
-    """Run `octobatch …` in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as left:
-            main(words)
-        out, err = capfd.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -6,27 +6,12 @@ import sys
 
 import pytest
 
-from flows.cli.main import main
-
 SMALL = {
     "config.yaml": "name: Small\nitems_source: items.yaml\napi: {provider: openai}\n"
     "pipeline:\n  - {name: ask, template: ask.jinja2}\n  - {name: tell, template: ask.jinja2}\n",
     "items.yaml": '[{id: one, say: "[red]no markup[/red]"}, {id: two, say: "\\u202Eturned"}]',
     "templates/ask.jinja2": "\x1b[2J{{ say }}\x0bback",
 }
-
-
-@pytest.fixture
-def octo(capfd):
-    """Run `octobatch …` in this process: exit code, standard output, standard error."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as left:
-            main(words)
-        out, err = capfd.readouterr()
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

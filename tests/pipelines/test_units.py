@@ -274,7 +274,7 @@ def test_what_makes_no_unit_is_said_with_its_place(made, config, name, items, pr
 
 def test_a_bomb_is_not_read_whole(made, monkeypatch):
     monkeypatch.setattr("pipelines.items.MAX_DOCUMENT_BYTES", 1000)
-    monkeypatch.setattr("pipelines.items.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("pipelines.item_file.MAX_LINE_BYTES", 1000)
     for name in ("items.json.gz", "items.jsonl.gz"):
         with pytest.raises(PipelineError, match=r"larger than|longer than"):
             made("", gzip.compress(b" " * 5000), name)
