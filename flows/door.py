@@ -89,8 +89,12 @@ def run(
         if serving is None:
             show.say(f"Go on with: octobatch run {run_dir.name}")
             return 0
-        chosen = serving.result()
-    return _through(run_dir, chosen, show, allow_scripts=bool(told.get(SCRIPTS)))
+        try:
+            chosen = serving.result()
+            return _through(run_dir, chosen, show, allow_scripts=bool(told.get(SCRIPTS)))
+        except KeyboardInterrupt:  # before or after the time in which the run itself listens
+            pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
+            return INTERRUPTED
 
 
 def _means_a_run(target: str) -> bool:
@@ -192,11 +196,7 @@ def _through(run_dir: Path, chosen: server.Server, show: Show, *, allow_scripts:
     flow_run = flow(run=_named(run_dir), allow_scripts=allow_scripts, return_state=True)
     work = reporting.reported(flow_run, run_dir, chosen.url)
     with asyncio.Runner() as runner:
-        try:
-            state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
-        except KeyboardInterrupt:  # before or after the time in which the run itself listens
-            pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
-            return INTERRUPTED
+        state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))
         if state is None:
             leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():

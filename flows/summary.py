@@ -159,6 +159,8 @@ def _plain(value: object) -> object:
         return value.total_seconds()
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Told):
+        return value._asdict()
     raise TypeError(type(value).__name__)
 
 

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from pipelines.expressions import ExpressionError, parse
 from pipelines.fields import Field, Names, unknown
 from pipelines.model import Step
+from pipelines.nearest import did_you_mean
 from pipelines.readings import read
 from pipelines.report import Report
+from pipelines.rules import COMPUTED, PLACEHOLDER
 from pipelines.strict_yaml import Keys
 
 __all__ = ["Made", "check_condition", "check_expressions", "check_rules"]
@@ -116,6 +118,21 @@ def check_rules(step: Step, names: Names, report: Report) -> None:
         # Whoever says `when` will have thought of units that lack a field.
         sure = rule.when is None and step.when is None
         _Text(rule.expr, (*keys, "expr"), of).check(names, report, doubts=sure)
+        for name in _shown(rule.error, names):
+            message = f"{of}its error shows {{{name}}} as it stands: there is no such field"
+            near = did_you_mean(name, names.known or ())
+            report.doubtful((*keys, "error"), f"{message}{near}")
+
+
+def _shown(error: str | None, names: Names) -> list[str]:
+    """Return the fields that the error of a rule wants to show and that nothing has."""
+    if error is None or names.known is None:
+        return []
+    return [
+        name
+        for name in PLACEHOLDER.findall(error)
+        if name not in names.known and name != COMPUTED
+    ]
 
 
 def _first(name: str, source: str) -> int | None:

@@ -1,21 +1,23 @@
 """Make units of items by the pipeline's strategy, each with the items that it was made of."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import permutations, product
 from pathlib import Path
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from pipelines.distinct import key_of
 from pipelines.errors import PipelineError, Problem
 from pipelines.item_file import Item
 from pipelines.items import groups, items
 from pipelines.model import Pipeline, Strategy
+from pipelines.nearest import did_you_mean
 from pipelines.verdicts import Unit
 
 __all__ = ["Made", "Maker", "Making"]
 
 MAX_ID = 200
+MOST_LISTED = 10
 
 
 class Made(NamedTuple):
@@ -125,8 +127,7 @@ class Maker:
                     value = value[field]
                     break
             else:
-                wanted = " or ".join(self._rules.id_field)
-                raise self._wrong(item, f"the item has no field {wanted} to name it")
+                raise self._wrong(item, _nameless(self._rules.id_field, value))
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             raise self._wrong(item, f"{value!r} cannot name an item: use text or a whole number")
         name = str(value).replace(" ", "_").replace("/", "-")
@@ -168,3 +169,14 @@ def _never_alike(lists: list[list[_Named]]) -> bool:
             return False
         varying += len({name.count("-") for name, _ in group}) > 1
     return varying <= 1
+
+
+def _nameless(wanted: Sequence[str], item: Mapping[str, Any]) -> str:
+    """Say that an item has none of the fields that could name it, and what to do."""
+    there = list(item)
+    near = next(filter(None, (did_you_mean(name, there) for name in wanted)), "")
+    listed = ", ".join(there[:MOST_LISTED]) + (", …" if len(there) > MOST_LISTED else "")
+    return (
+        f"the item has no field {' or '.join(wanted)} to name it{near}; it has: {listed}. "
+        "Say which one names it with `units: {id_field: …}`"
+    )

@@ -359,8 +359,8 @@ class Pipeline(_Frozen):
         """
         names = [step.name for step in self.steps]
         if name not in names:
-            near = did_you_mean(name, names)
-            raise UnknownStep(f"{self.name} has no step {name!r}{near}; it has {', '.join(names)}")
+            near = did_you_mean(name, names) or "."
+            raise UnknownStep(f"{self.name} has no step {name!r}{near} It has: {', '.join(names)}")
         return self.steps[names.index(name)]
 
     def files(self) -> tuple[Path, ...]:

@@ -13,13 +13,16 @@ from pipelines.programs import PRELUDE, catches, entry_name, indented, loads
 from pipelines.sandbox import Program, Sandbox, Stopped
 from pipelines.verdicts import Error, Unit
 
-__all__ = ["Judged", "Rules"]
+__all__ = ["COMPUTED", "PLACEHOLDER", "Judged", "Rules"]
 
 MAX_SHOWN = 200
 
 _Compiled: TypeAlias = tuple[Expression, Expression | None]
 """A rule's `expr` and `when`."""
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+"""What stands for a field in the error of a rule."""
+COMPUTED = "_computed"
+"""Stands there for what the rule compared."""
 
 
 class Judged(NamedTuple):
@@ -83,9 +86,9 @@ class Rules:
 
 
 def _message(rule: Rule, unit: Mapping[str, Any], kind: str, detail: str) -> str:
-    values = {**unit, "_computed": detail} if kind == "broken" else unit
+    values = {**unit, COMPUTED: detail} if kind == "broken" else unit
     template = rule.error or f"does not hold: {rule.expr}"
-    message = _PLACEHOLDER.sub(
+    message = PLACEHOLDER.sub(
         lambda found: str(values[found[1]])[:MAX_SHOWN] if found[1] in values else found[0],
         template,
     )

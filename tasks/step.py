@@ -86,7 +86,7 @@ def _units(lines: Iterable[bytes]) -> Iterator[Unit]:
         try:
             unit = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise _BadInput(f"standard input, line {number}: {error}") from error
+            raise _BadInput(f"standard input, line {number}: not JSON ({error})") from error
         if not (isinstance(unit, dict) and isinstance(unit.get("unit_id"), str)):
             raise _BadInput(
                 f"standard input, line {number}: not a unit, which is an object with a unit_id "

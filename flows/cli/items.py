@@ -12,7 +12,11 @@ __all__ = ["command"]
 @click.option(
     "--items", metavar="FILE|-", help="Other items than the pipeline's; - is JSON lines on stdin."
 )
-@click.option("--repeat", type=click.IntRange(min=1), help="Each N times.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    help="Each N times; the pipeline's `repeat` does not count.",
+)
 @click.option("--max-units", type=click.IntRange(min=1), help="The first N only.")
 @click.option("--sample", type=click.IntRange(min=1), help="N at random, always the same N.")
 def command(pipeline: str, items: str | None, **which: int | None) -> None:

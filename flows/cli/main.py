@@ -18,6 +18,7 @@ __all__ = ["enter", "main", "octobatch"]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="octobatch")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where an error happened.")
 def octobatch() -> None:
     """Put thousands to millions of items through several LLM steps, without losing one."""
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
         code = exit_of(error)
         pipes.say(f"Error: {_visible(str(error)) or type(error).__name__}")
         if code == Exit.OURS and "--debug" not in given:
-            pipes.say("This is a fault of ours. --debug shows where it happened.")
+            pipes.say("This is a fault of ours. `octobatch --debug …` shows where it happened.")
     try:
         sys.stdout.flush()
     except BrokenPipeError:

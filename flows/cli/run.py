@@ -17,7 +17,11 @@ __all__ = ["command"]
 @click.option(
     "--items", metavar="FILE|-", help="Other items than the pipeline's; - is JSON lines on stdin."
 )
-@click.option("--repeat", type=click.IntRange(min=1), help="Make every unit N times.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    help="Each unit N times; the pipeline's `repeat` does not count.",
+)
 @click.option("--max-units", type=click.IntRange(min=1), help="The first N units only.")
 @click.option("--sample", type=click.IntRange(min=1), help="N units at random, always the same N.")
 @click.option("--provider", help="Ask this provider at every step.")

@@ -201,7 +201,7 @@ def test_a_fault_of_ours_is_said_without_its_traceback(octo, make_view):
     code, _, err = octo("run", "Sailor")
     assert code == 70
     assert err.startswith("Error: ")
-    assert "--debug shows where" in err
+    assert "--debug …` shows where" in err
     assert "Traceback" not in err
 
 

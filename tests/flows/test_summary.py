@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from flows import summary
-from runs import Counts, Status, Told
+from runs import Counts, Run, Status, Told, read
 
 HOSTILE = "[red]gone[/red] \x1b[2J\x1b]0;owned\x07 \u202e\x00 end"
 
@@ -75,6 +75,18 @@ def test_what_was_done_at_the_end_is_told(make_view):
     Console(file=file, width=200, force_terminal=True).print(summary._facts(said))
     assert "wrote outputs/tones.csv" in file.getvalue()
     assert "\x1b[31mno field" in file.getvalue()
+
+
+def test_what_was_done_at_the_end_is_told_to_programs_too(make_view, capfd):
+    """As JSON, with whether it failed."""
+    run = Run.open(make_view(Status.RUNNING).paths.dir)
+    run.set_status(Status.COMPLETE, told=[Told("Tones", "wrote outputs/tones.csv")])
+    run.close()
+    summary.say(read(run.paths.dir), as_json=True)
+    said = json.loads(capfd.readouterr().out)
+    assert said["told"] == [
+        {"name": "Tones", "message": "wrote outputs/tones.csv", "failed": False}
+    ]
 
 
 def test_a_long_list_of_reasons_is_cut(make_view, failure):

@@ -48,6 +48,12 @@ JUDGE = "  - {name: judge, template: ask.jinja2, output_schema: answer.json, int
             "'text' may be missing: step 'ask' skips units by its `when`",
         ),
         (
+            ASK.replace(
+                "}", ", rules: [{name: r, expr: kind, when: text, error: '{kidn} {kind}'}]}"
+            ),
+            "its error shows {kidn} as it stands: there is no such field; did you mean 'kind'?",
+        ),
+        (
             "  - {name: r, scope: run, script: scripts/r.py}\n" + ASK,
             "step 'r': is called at the very end, not before 'ask': put it behind",
         ),
