@@ -22,6 +22,7 @@ from flows import server
 from flows.cli.main import main
 from providers.emulator import client as emulator
 from runs import Counts, Run, RunSpec, RunView, Status, StepSpec
+from tests.conftest import forget_children
 
 LOOK_SECONDS = 0.02
 CHECKOUT = Path(__file__).parents[2]
@@ -129,13 +130,6 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             yield Path(url.split("///")[1])
 
 
-def _forget_children() -> None:
-    """Take leave of stopped emulators, or their values warn when Python ends."""
-    for child in emulator._started:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(5)
-
-
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A runs folder for all flow tests, so that they share one emulator."""
@@ -143,7 +137,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     emulator.start(root)
     yield root
     emulator.stop(root)
-    _forget_children()
+    forget_children()
 
 
 @pytest.fixture
@@ -264,7 +258,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         yield there
     finally:
         emulator.stop(root)
-        _forget_children()
+        forget_children()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREFECT_HOME", str(home))
             server.stop()

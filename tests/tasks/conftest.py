@@ -16,6 +16,7 @@ from providers.emulator import client
 from runs import Run, RunSpec, StepSpec
 from tasks.order import in_order
 from tasks.session import opened
+from tests.conftest import forget_children
 
 CONFIG = """\
 name: Tell
@@ -32,6 +33,7 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     client.start(root)
     yield root
     client.stop(root)
+    forget_children()
 
 
 @pytest.fixture
