@@ -129,9 +129,7 @@ def _shown(error: str | None, names: Names) -> list[str]:
     if error is None or names.known is None:
         return []
     return [
-        name
-        for name in PLACEHOLDER.findall(error)
-        if name not in names.known and name != COMPUTED
+        name for name in PLACEHOLDER.findall(error) if name not in names.known and name != COMPUTED
     ]
 
 
