@@ -16,7 +16,8 @@ from pipelines.nearest import did_you_mean
 from pipelines.rewriting import Rewriting
 from pipelines.scope_checks import KEYS
 from pipelines.strict_yaml import Document, Keys
-from pipelines.templates import environment, mentions
+from pipelines.template_names import mentions
+from pipelines.templates import environment
 
 __all__ = ["Translation", "translate"]
 

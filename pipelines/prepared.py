@@ -12,7 +12,8 @@ from pipelines.model import Pipeline, Scope, Step
 from pipelines.prompts import Exchange, Prompt, conversation
 from pipelines.rules import Rules
 from pipelines.schemas import Schema, parse_schema
-from pipelines.templates import environment, mentions, render
+from pipelines.template_names import mentions
+from pipelines.templates import environment, render
 from pipelines.verdicts import Passed, Unit
 
 __all__ = ["MAX_ITERATIONS", "PreparedStep", "prepare"]

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import jinja2
 from jinja2 import meta, nodes
 
-__all__ = ["Site", "Uses", "uses"]
+__all__ = ["Site", "Uses", "mentions", "uses"]
 
 _GUARDS = frozenset({"d", "default", "defined", "undefined"})
 _References: TypeAlias = nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport
@@ -39,6 +39,12 @@ def uses(templates: jinja2.Environment, name: str) -> Uses:
     found = Uses()
     _look(found, templates, name, frozenset())
     return found
+
+
+def mentions(templates: jinja2.Environment, name: str, variable: str) -> bool:
+    """Return whether the template `name`, or one that it consists of, uses `variable`."""
+    found = uses(templates, name)
+    return variable in found.needed or variable in found.guarded
 
 
 def _look(found: Uses, templates: jinja2.Environment, name: str, given: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import FileSystemLoader, StrictUndefined, Template, meta, nodes
+from jinja2 import FileSystemLoader, StrictUndefined, Template, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipelines.bounded import (
@@ -28,7 +28,7 @@ from pipelines.folder import inside
 from pipelines.metering import Meter, made, spend
 from pipelines.values import encodable
 
-__all__ = ["environment", "mentions", "render"]
+__all__ = ["environment", "render"]
 
 MAX_CHARS = 10_000_000
 
@@ -177,26 +177,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, jinja2.TemplateError):
         return error.message or type(error).__name__
     return f"{type(error).__name__}: {error}"
-
-
-def mentions(templates: jinja2.Environment, name: str, variable: str) -> bool:
-    """Return whether the template `name`, or one that it includes, uses `variable`."""
-    seen: set[str] = set()
-    ahead = [name]
-    while ahead:
-        try:
-            tree = _tree(templates, ahead.pop())
-        except jinja2.TemplateNotFound:  # `ignore missing`; else rendering says so
-            continue
-        if variable in meta.find_undeclared_variables(tree):
-            return True
-        others = {other for other in meta.find_referenced_templates(tree) if other} - seen
-        seen |= others
-        ahead += others
-    return False
-
-
-def _tree(templates: jinja2.Environment, name: str) -> nodes.Template:
-    assert templates.loader is not None, "templates are read from a folder"
-    source, _, _ = templates.loader.get_source(templates, name)
-    return templates.parse(source, name)

@@ -4,7 +4,8 @@ import pytest
 from jinja2 import TemplateNotFound
 
 from pipelines.errors import TemplateError
-from pipelines.templates import environment, mentions, render
+from pipelines.template_names import mentions
+from pipelines.templates import environment, render
 
 UNIT = {"npc": {"items": "a lamp", "name": "Osk", "keys": 3}, "xs": [1, 2], "text": "{{ 7*7 }}"}
 
