@@ -13,6 +13,11 @@ ProviderError
 All of them survive pickling with their fields. None of them ever holds a key.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from providers.protocol import Allowance
+
 __all__ = [
     "BadAddress",
     "Misconfigured",
@@ -78,13 +83,19 @@ class Retryable(ProviderError):
     """The request had no effect: never sent, turned away, or failed at the provider."""
 
     def __init__(
-        self, message: str, retry_after: float | None = None, status: int | None = None
+        self,
+        message: str,
+        retry_after: float | None = None,
+        status: int | None = None,
+        allowance: "Allowance | None" = None,
     ) -> None:
-        super().__init__(message, retry_after, status)
+        super().__init__(message, retry_after, status, allowance)
         self.retry_after = retry_after
         """Seconds the provider asks us to wait; None when it does not say."""
         self.status = status
         """HTTP status; None when the request never reached the provider."""
+        self.allowance = allowance
+        """What is left of our limits; None when the provider does not say."""
 
 
 class UnknownOutcome(ProviderError):

@@ -17,7 +17,7 @@ async def preflight(provider: Provider, model: str) -> None:
     """
     request = Request("preflight", model, None, (("user", "Say ok."),), max_tokens=16)
     try:
-        await provider.ask(wire(provider.name, request), timeout_seconds=30.0)
+        await provider.ask(wire(provider.name, request), model=model, timeout_seconds=30.0)
     except RequestRejected as error:
         raise Misconfigured(f"{provider.name} refuses {model!r}: {error}") from error
     except Retryable as error:

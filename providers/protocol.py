@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from providers.keys import Key
     from providers.neutral import Reply, Request
 
-__all__ = ["Adapter", "Answer", "Limits", "Provider"]
+__all__ = ["Adapter", "Allowance", "Answer", "Limits", "Provider", "Quota"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,26 @@ class Limits:
 
     start: int
     most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a vendor says of one of its limits. None where it does not say."""
+
+    limit: int | None = None
+    """Per minute."""
+    remaining: int | None = None
+    reset_seconds: float | None = None
+    """Until all of the limit is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much a vendor lets us ask at the moment, as the headers of an answer tell it."""
+
+    requests: Quota | None = None
+    tokens: Quota | None = None
+    """Of all kinds of tokens that it counts: the kind of which least is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,8 @@ class Answer:
     headers: Mapping[str, str]
     """Looked up whatever their case."""
     seconds: float
+    allowance: Allowance | None = None
+    """None when the vendor does not say."""
 
 
 class Provider(Protocol):
@@ -46,8 +68,10 @@ class Provider(Protocol):
     @property
     def limits(self) -> Limits: ...
 
-    async def ask(self, wire: bytes, *, timeout_seconds: float = 600.0) -> Answer:
+    async def ask(self, wire: bytes, *, model: str, timeout_seconds: float = 600.0) -> Answer:
         """Send one request once and return its answer.
+
+        Some vendors name the model in the address, not in the body.
 
         Raises:
             Misconfigured: every request will be refused until a person acts.
@@ -69,6 +93,13 @@ class Adapter(Protocol):
 
     def from_wire(self, body: Mapping[str, Any]) -> "Reply":
         """Read the vendor's answer. Pure, and total: what is not there is empty or None."""
+        ...
+
+    def enforced(self, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the schema as the vendor holds a model to it; None when it would lose its sense.
+
+        Pure. The verdict checks every reply against the schema itself in any case.
+        """
         ...
 
     def connect(self, key: "Key", base_url: str, *, name: str, limits: Limits) -> Provider: ...

@@ -34,7 +34,7 @@ async def test_emulator_is_asked_with_its_own_key(vendor, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
     url = vendor.says().url.removesuffix("/v1")
     provider = connect("openai", emulator_url=url, base_url="https://elsewhere.example/v1")
-    await provider.ask(b"{}")
+    await provider.ask(b"{}", model="gpt-6-luna")
     await provider.close()
     assert vendor.heads[0].startswith("post /openai/v1/chat/completions ")
     assert "authorization: bearer emulated" in vendor.heads[0]
@@ -42,7 +42,7 @@ async def test_emulator_is_asked_with_its_own_key(vendor, monkeypatch):
 
 async def test_own_server_is_asked_without_a_key(vendor):
     provider = connect("local", base_url=vendor.says().url)
-    await provider.ask(b"{}")
+    await provider.ask(b"{}", model="gpt-6-luna")
     await provider.close()
     assert provider.name == "local"
     assert "authorization: bearer unused" in vendor.heads[0]

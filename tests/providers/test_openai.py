@@ -20,9 +20,10 @@ from providers.errors import (
     Retryable,
     UnknownOutcome,
 )
+from providers.http import Received, failure
 from providers.keys import EMULATED, UNUSED, Key
 from providers.neutral import Request
-from providers.openai import connect, failure, from_wire
+from providers.openai import DIALECT, connect, from_wire
 from providers.protocol import Adapter, Limits, Provider
 
 REQUEST = Request(
@@ -52,7 +53,11 @@ async def connected(url):
 
 async def ask(vendor, **options):
     async with connected(vendor.url) as provider:
-        return await provider.ask(WIRE, **options)
+        return await provider.ask(WIRE, model="gpt-6-luna", **options)
+
+
+def refused(status, body) -> ProviderError:
+    return failure("openai", DIALECT, Received(status, {}, body))
 
 
 async def refusal(vendor) -> ProviderError:
@@ -172,7 +177,7 @@ async def test_nobody_at_the_address_was_never_sent():
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     async with connected(url) as provider:
         with pytest.raises(Retryable) as caught:
-            await provider.ask(WIRE)
+            await provider.ask(WIRE, model="gpt-6-luna")
     assert caught.value.status is None
 
 
@@ -258,21 +263,21 @@ async def test_what_is_sent_in_place_of_a_key_is_a_word_like_any_other(vendor, p
     vendor.says(400, {"error": {"message": f"{word} parameter"}})
     provider = connect(public, vendor.url, name="local", limits=Limits(1, 1))
     with pytest.raises(RequestRejected, match=f"{word} parameter"):
-        await provider.ask(WIRE)
+        await provider.ask(WIRE, model="gpt-6-luna")
     await provider.close()
 
 
 def test_code_is_a_word():
     """llama.cpp repeats the status there."""
-    error = failure("local", 400, {}, b'{"error": {"code": 400, "type": "exceed_context_size"}}')
+    error = refused(400, b'{"error": {"code": 400, "type": "exceed_context_size"}}')
     assert isinstance(error, RequestRejected)
     assert error.code == "exceed_context_size"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "text"}', b'{"detail": 1}', b"[1]"])
 def test_refusal_in_any_shape_is_classified(body):
-    assert type(failure("openai", 400, {}, body)) is RequestRejected
-    assert type(failure("openai", 502, {}, body)) is Retryable
+    assert type(refused(400, body)) is RequestRejected
+    assert type(refused(502, body)) is Retryable
 
 
 def test_module_is_an_adapter():
