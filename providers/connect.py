@@ -24,7 +24,7 @@ def codec(provider: str) -> Adapter:
 
 def wire(provider: str, request: Request) -> bytes:
     """Return the bytes of a request; the same request always gives the same bytes."""
-    body = codec(provider).to_wire(request)
+    body = codec(provider).to_wire(request, registry.abilities(provider, request.model))
     try:
         return orjson.dumps(body)
     except TypeError:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from providers.answers import parse, retry_after
 from providers.errors import (
@@ -22,12 +25,14 @@ from providers.keys import EMULATED, UNUSED
 from providers.protocol import Allowance, Answer, Limits
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import httpx2
 
     from providers.keys import Key
 
 __all__ = ["CONNECT_SECONDS", "KEEPALIVE_SECONDS", "Connection", "Dialect", "Post", "Received"]
-__all__ += ["failure", "over_sdk", "pool_limits"]
+__all__ += ["environment_proxy", "failure", "over_sdk", "pool_limits", "tls", "whole"]
 
 CONNECT_SECONDS = 10.0
 # Servers close idle connections after 5 s or more. Closing first avoids sending a request into a
@@ -145,7 +150,7 @@ class Connection:
         import aiohttp
 
         causes = tuple(_causes(error))
-        shown = self._hide(str(causes[-1]))
+        shown = self._hide(next((str(one) for one in reversed(causes) if str(one)), repr(error)))
         if any(isinstance(cause, aiohttp.ClientConnectorCertificateError) for cause in causes):
             return Misconfigured(f"{self.name}: its certificate is not trusted here: {shown}")
         never_sent = (
@@ -238,6 +243,30 @@ def pool_limits() -> "httpx2.Limits":
         max_keepalive_connections=MAX_CONNECTIONS,
         keepalive_expiry=KEEPALIVE_SECONDS,
     )
+
+
+@cache
+def tls() -> "SSLContext":
+    """Return whom we trust. To read that takes longer than all the rest of connecting."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment wants between us and an address, if any."""
+    parts, proxies = urlsplit(base_url), getproxies()
+    if proxy_bypass(parts.netloc):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def whole(text: str | None) -> int | None:
+    """Return the number in a header; None if it is no whole number of a sensible size."""
+    return int(text) if text is not None and _WHOLE.fullmatch(text) else None
+
+
+_WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 def _secret(key: "Key") -> re.Pattern[str] | None:

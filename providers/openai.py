@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from providers.address import is_loopback
-from providers.http import CONNECT_SECONDS, Connection, Dialect, over_sdk, pool_limits
+from providers.http import CONNECT_SECONDS, Connection, Dialect, over_sdk, pool_limits, tls, whole
 from providers.openai_schema import strict as enforced
 from providers.openai_wire import from_wire, to_wire
 from providers.protocol import Allowance, Limits, Quota
@@ -26,6 +26,7 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     transport = openai.DefaultAioHttpClient(
         timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
         limits=pool_limits(),
+        verify=tls(),
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
     )
@@ -57,13 +58,12 @@ def allowance(headers: Mapping[str, str], _now: datetime | None = None) -> Allow
 
 
 def _quota(headers: Mapping[str, str], what: str) -> Quota | None:
-    limit = headers.get(f"x-ratelimit-limit-{what}")
-    if limit is None or not limit.isdecimal():
+    limit = whole(headers.get(f"x-ratelimit-limit-{what}"))
+    if limit is None:
         return None
-    remaining = headers.get(f"x-ratelimit-remaining-{what}", "")
     return Quota(
-        limit=int(limit),
-        remaining=int(remaining) if remaining.isdecimal() else None,
+        limit=limit,
+        remaining=whole(headers.get(f"x-ratelimit-remaining-{what}")),
         reset_seconds=_duration_seconds(headers.get(f"x-ratelimit-reset-{what}", "")),
     )
 

@@ -5,8 +5,10 @@ description; the verdict checks it anyway. What would change the shape of replie
 missing, free-form objects, conditions) cannot be adapted: the caller then asks in another way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from providers.schema_parts import CannotAdapt, inferred, parts, telling
 
 __all__ = ["strict"]
 
@@ -31,40 +33,29 @@ APPLIED = frozenset(
     {"$defs", "additionalProperties", "anyOf", "definitions", "items", "oneOf"}
     | {"properties", "required"}
 )
-TYPE_NAMES = {
-    bool: "boolean",
-    float: "number",
-    int: "integer",
-    str: "string",
-    type(None): "null",
-}
-
-
-class _CannotAdapt(Exception):
-    """The schema says something that the subset cannot."""
 
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the schema within the subset, or None when it would lose what it means."""
     try:
         adapted = _node(schema, depth=0)
-    except _CannotAdapt:
+    except CannotAdapt:
         return None
     return adapted if adapted.get("type") == "object" and _is_small(adapted) else None
 
 
 def _node(schema: Any, depth: int) -> dict[str, Any]:
     if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
-        raise _CannotAdapt
+        raise CannotAdapt
     if "$ref" in schema:
         return _reference(schema)
     if schema.keys() - ENFORCED - TOLD - ANNOTATIONS - APPLIED:
-        raise _CannotAdapt
+        raise CannotAdapt
     adapted = {key: value for key, value in schema.items() if key in ENFORCED}
     # oneOf only adds that no second branch matches, which the verdict checks.
     for branches in (schema[key] for key in ("anyOf", "oneOf") if key in schema):
         if "anyOf" in adapted:
-            raise _CannotAdapt
+            raise CannotAdapt
         adapted["anyOf"] = [_node(branch, depth) for branch in branches]
     if "anyOf" not in adapted:
         adapted |= _typed(schema, depth)
@@ -77,12 +68,12 @@ def _node(schema: Any, depth: int) -> dict[str, Any]:
 def _reference(schema: Mapping[str, Any]) -> dict[str, Any]:
     target = schema["$ref"]
     if schema.keys() - ANNOTATIONS - {"$ref"} or not str(target).startswith("#"):
-        raise _CannotAdapt
+        raise CannotAdapt
     return {"$ref": target}
 
 
 def _typed(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    declared = schema.get("type", None) or _inferred(schema)
+    declared = schema.get("type", None) or inferred(schema)
     types = {declared} if isinstance(declared, str) else set(declared)
     match sorted(types - {"null"}):
         case ["object"]:
@@ -92,18 +83,7 @@ def _typed(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         case [] | [_]:
             return {"type": declared}
         case _:
-            raise _CannotAdapt
-
-
-def _inferred(schema: Mapping[str, Any]) -> str | list[str]:
-    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    types = sorted({TYPE_NAMES.get(type(value), "object") for value in values})
-    if types and "object" not in types:
-        return types[0] if len(types) == 1 else types
-    for key, name in (("properties", "object"), ("items", "array")):
-        if key in schema:
-            return name
-    raise _CannotAdapt
+            raise CannotAdapt
 
 
 def _object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
@@ -113,9 +93,9 @@ def _object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
     optional = [part for name, part in properties.items() if name not in required]
     open_ended = schema.get("additionalProperties", False) is not False
     if not properties or open_ended or required - properties.keys():
-        raise _CannotAdapt
+        raise CannotAdapt
     if not all(_nullable(part) for part in optional):
-        raise _CannotAdapt
+        raise CannotAdapt
     return {
         "properties": {name: _node(part, depth) for name, part in properties.items()},
         "required": list(properties),
@@ -143,23 +123,11 @@ def _telling(adapted: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, An
         told["format"] = adapted.pop("format")
     if "(?" in adapted.get("pattern", ""):
         told["pattern"] = adapted.pop("pattern")
-    if told:
-        sentence = ", ".join(f"{key}: {value}" for key, value in told.items())
-        adapted["description"] = f"{adapted.get('description', '')} ({sentence})".lstrip()
-    return adapted
+    return telling(adapted, told)
 
 
 def _is_small(schema: Mapping[str, Any]) -> bool:
-    parts = list(_parts(schema))
-    properties = sum(len(part.get("properties", ())) for part in parts)
-    values = sum(len(part.get("enum", ())) for part in parts)
+    all_parts = list(parts(schema))
+    properties = sum(len(part.get("properties", ())) for part in all_parts)
+    values = sum(len(part.get("enum", ())) for part in all_parts)
     return properties <= MAX_PROPERTIES and values <= MAX_ENUM_VALUES
-
-
-def _parts(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield schema
-    for key in ("properties", "$defs", "definitions"):
-        for part in schema.get(key, {}).values():
-            yield from _parts(part)
-    for part in (*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())):
-        yield from _parts(part)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from providers.keys import Key
     from providers.neutral import Reply, Request
+    from providers.rows import Abilities
 
 __all__ = ["Adapter", "Allowance", "Answer", "Limits", "Provider", "Quota"]
 
@@ -87,7 +88,7 @@ class Provider(Protocol):
 class Adapter(Protocol):
     """A vendor's module. Importing it does not import the vendor's SDK; `connect` does."""
 
-    def to_wire(self, request: "Request") -> dict[str, Any]:
+    def to_wire(self, request: "Request", abilities: "Abilities") -> dict[str, Any]:
         """Return the vendor's request body. Pure; the same request always gives the same body."""
         ...
 

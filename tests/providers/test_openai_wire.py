@@ -3,9 +3,15 @@
 import orjson
 import pytest
 
+from providers import registry
 from providers.connect import wire
 from providers.neutral import Reply, Request, Stop, Usage
 from providers.openai_wire import from_wire, to_wire
+
+
+def worded(request):
+    return to_wire(request, registry.abilities("openai", request.model))
+
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 OPEN_SCHEMA = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -17,14 +23,14 @@ def make_request(model="gpt-4o-mini", system=None, **settings):
 
 def test_bare_request_says_only_model_and_messages():
     """What is left to the vendor is not mentioned."""
-    assert to_wire(make_request()) == {
+    assert worded(make_request()) == {
         "model": "gpt-4o-mini",
         "messages": [{"role": "user", "content": "hi"}],
     }
 
 
 def test_every_setting_has_its_place():
-    body = to_wire(
+    body = worded(
         make_request("house-model", max_tokens=9, temperature=0.0, reasoning="low", seed=0)
     )
     assert {name: body[name] for name in body if name not in {"model", "messages"}} == {
@@ -37,7 +43,7 @@ def test_every_setting_has_its_place():
 
 def test_turns_follow_the_system_prompt():
     request = Request("u", "m", "be brief", (("user", "a"), ("assistant", "b"), ("user", "c")))
-    assert [m["role"] for m in to_wire(request)["messages"]] == [
+    assert [m["role"] for m in worded(request)["messages"]] == [
         "system",
         "user",
         "assistant",
@@ -57,16 +63,16 @@ def test_turns_follow_the_system_prompt():
     ],
 )
 def test_temperature_goes_only_where_it_is_taken(model, reasoning, sent):
-    body = to_wire(make_request(model, temperature=0.5, reasoning=reasoning))
+    body = worded(make_request(model, temperature=0.5, reasoning=reasoning))
     assert ("temperature" in body) is sent
 
 
 def test_effort_is_left_out_for_a_model_that_does_not_reason():
-    assert "reasoning_effort" not in to_wire(make_request("gpt-4o-mini", reasoning="low"))
+    assert "reasoning_effort" not in worded(make_request("gpt-4o-mini", reasoning="low"))
 
 
 def test_schema_is_enforced_natively():
-    body = to_wire(make_request(schema=SCHEMA, schema_name="my step/1"))
+    body = worded(make_request(schema=SCHEMA, schema_name="my step/1"))
     assert body["response_format"] == {
         "type": "json_schema",
         "json_schema": {
@@ -81,7 +87,7 @@ def test_schema_is_enforced_natively():
 @pytest.mark.parametrize("system", [None, "be brief"])
 def test_schema_that_cannot_be_enforced_is_told(system):
     """JSON mode knows no schema: nothing is lost because the prompt holds it."""
-    body = to_wire(make_request(system=system, schema=OPEN_SCHEMA))
+    body = worded(make_request(system=system, schema=OPEN_SCHEMA))
     assert body["response_format"] == {"type": "json_object"}
     told = body["messages"][0]
     assert told["role"] == "system"
