@@ -4,6 +4,7 @@ ProviderError
 ├── UnknownProvider     choose one of `choices`
 ├── MissingKey          set `variable`, or emulate
 ├── BadAddress          correct the base_url
+├── BadRegistry         correct the user's own registry file
 ├── Misconfigured       a person must act (key, permission, billing, model): pause
 ├── RequestRejected     this request will never be accepted: the unit fails
 ├── Retryable           nothing was answered or paid: send it again, after `retry_after`
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadAddress",
+    "BadRegistry",
     "Misconfigured",
     "MissingKey",
     "ProviderError",
@@ -59,6 +61,10 @@ class MissingKey(ProviderError):
 
 class BadAddress(ProviderError):
     """A base_url to which a key must not be sent."""
+
+
+class BadRegistry(ProviderError):
+    """The user's own registry file cannot be read."""
 
 
 class Misconfigured(ProviderError):

@@ -1,14 +1,14 @@
 """What replies cost. A rate is resolved once per step; no reader of results prices again."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
 from providers import registry
 from providers.neutral import Usage
 
-__all__ = ["Lane", "Rate", "rate"]
+__all__ = ["Lane", "Rate", "rate", "row_of"]
 
 Lane = Literal["realtime", "batch"]
 
@@ -39,26 +39,31 @@ class Rate:
         return (read + made).scaleb(-6)
 
 
-def rate(provider: str, model: str, lane: Lane, at: datetime) -> Rate | None:
+def rate(
+    provider: str, model: str, lane: Lane, at: datetime, *, own_only: bool = False
+) -> Rate | None:
     """Return the rate that holds at a time, or None when the price is unknown.
 
     Never falls back: a model without a row, a lane without a price and a day outside all dates are
-    unknown, since the price of something else would be a wrong price.
+    unknown, since the price of something else would be a wrong price. With `own_only` the rows of
+    the user's own file alone count: what another server than the vendor's costs, we do not know.
     """
     vendor = registry.vendor(provider)
     if vendor.free:
         return _rate(_FREE)
-    known = vendor.models.get(model)
+    row = row_of(vendor.models.get(model), at, own_only=own_only)
+    price = row and (row.realtime if lane == "realtime" else row.batch)
+    return _rate(price, row) if price else None
+
+
+def row_of(
+    model: registry.Model | None, at: datetime, *, own_only: bool = False
+) -> registry.PriceRow | None:
+    """Return the row of prices that holds at a time."""
+    if model is None or (own_only and not model.own):
+        return None
     day = at.astimezone(UTC).date()
-    for row in known.prices if known else ():
-        if _holds(row, day):
-            price = row.realtime if lane == "realtime" else row.batch
-            return _rate(price, row) if price else None
-    return None
-
-
-def _holds(row: registry.PriceRow, day: date) -> bool:
-    return (row.since is None or row.since <= day) and (row.until is None or day < row.until)
+    return next((row for row in model.prices if row.holds(day)), None)
 
 
 def _rate(price: registry.Price, row: registry.PriceRow | None = None) -> Rate:

@@ -23,6 +23,7 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root.mkdir()
     monkeypatch.setenv("OCTOBATCH_RUNS_DIR", str(root))
     monkeypatch.delenv("OCTOBATCH_PIPELINES_DIR", raising=False)
+    monkeypatch.delenv("OCTOBATCH_MODELS", raising=False)
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
     return root

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from flows.errors import BadRequest, ServerError
 from pipelines import PipelineError, PipelineNotFound, UnknownStep
-from providers.errors import BadAddress, MissingKey, ProviderError, UnknownProvider
+from providers.errors import BadAddress, BadRegistry, MissingKey, ProviderError, UnknownProvider
 from runs import RunError, disk_trouble
 from tasks.errors import TaskError
 
@@ -30,7 +30,7 @@ def exit_of(error: Exception) -> Exit:
             return Exit.BAD_INPUT
         case RunError() | TaskError() | BadRequest():
             return Exit.BAD_INPUT
-        case MissingKey() | UnknownProvider() | BadAddress():
+        case MissingKey() | UnknownProvider() | BadAddress() | BadRegistry():
             return Exit.BAD_INPUT
         case ProviderError() | ServerError():
             return Exit.PROVIDER

@@ -253,6 +253,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         "DO_NOT_TRACK": "1",
     }
     environment.pop("OCTOBATCH_PIPELINES_DIR", None)
+    environment.pop("OCTOBATCH_MODELS", None)
     there = Shell(root, environment)
     try:
         yield there

@@ -11,6 +11,7 @@ from flows.cli.main import octobatch
 from flows.errors import BadRequest, RunGone, ServerError
 from providers.errors import (
     BadAddress,
+    BadRegistry,
     Misconfigured,
     MissingKey,
     RequestRejected,
@@ -166,6 +167,7 @@ ERRORS = [
     (MissingKey("x", "OPENAI_API_KEY"), 2),
     (UnknownProvider("x", ()), 2),
     (BadAddress("x"), 2),
+    (BadRegistry("x"), 2),
     (Misconfigured("x"), 4),
     (Unreachable("x", 7), 4),
     (RequestRejected(400, None, "x", b""), 4),

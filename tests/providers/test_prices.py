@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from providers import registry
-from providers.neutral import Request, Usage
+from providers.neutral import Usage
 from providers.prices import Lane, rate
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -25,8 +25,8 @@ def make_usage(**counts):
     return Usage(**{**zero, **counts})
 
 
-def known_rate(model, lane: Lane = "realtime", at=NOW):
-    found = rate("openai", model, lane, at)
+def known_rate(model, lane: Lane = "realtime", at=NOW, provider="openai"):
+    found = rate(provider, model, lane, at)
     assert found is not None
     return found
 
@@ -74,6 +74,54 @@ def test_price_of_the_day_holds(at, price):
     assert known_rate("gpt-5.6-luna", at=at).input == Decimal(price)
 
 
+@pytest.mark.parametrize(
+    ("model", "last_day", "before", "after"),
+    [
+        ("gemini-4-argon", datetime(2026, 11, 30, 23, 59, tzinfo=UTC), ("2", "5"), ("4", "10")),
+        (
+            "gemini-3.8-flash",
+            datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
+            ("0.75", "1.875"),
+            ("1.5", "3.75"),
+        ),
+    ],
+)
+def test_introductory_price_holds_to_the_end_of_its_last_day(model, last_day, before, after):
+    """In both lanes."""
+    for at, (entry, batch_output) in ((last_day, before), (last_day + timedelta(minutes=1), after)):
+        assert known_rate(model, at=at, provider="gemini").input == Decimal(entry)
+        found = known_rate(model, "batch", at=at, provider="gemini")
+        assert found.output == Decimal(batch_output)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "cost"),
+    [
+        ("anthropic", "claude-haiku-5-5", {"input": 100_000, "output": 1000}, "0.0105"),
+        ("anthropic", "claude-haiku-5-5", {"input": 100_001, "output": 1000}, "0.0525005"),
+        ("gemini", "gemini-3.1-pro-preview", {"input": 300_000, "output": 1000}, "1.218"),
+        ("gemini", "gemini-2.5-pro", {"input": 300_000, "output": 1000}, "0.765"),
+    ],
+)
+def test_each_vendor_has_its_own_long_prompts(provider, model, usage, cost):
+    assert known_rate(model, provider=provider).cost(make_usage(**usage)) == Decimal(cost)
+
+
+@pytest.mark.parametrize("name", registry.vendor("anthropic").models)
+def test_anthropic_halves_everything_in_batch(name):
+    """Cache reads and writes too; a write costs a quarter more than plain input."""
+    live, batch = (known_rate(name, lane, provider="anthropic") for lane in ("realtime", "batch"))
+    assert live.cache_write == live.input * Decimal("1.25")
+    for kind in ("input", "cached", "cache_write", "output"):
+        assert getattr(batch, kind) * 2 == getattr(live, kind)
+
+
+def test_a_batch_may_cost_as_much_for_cached_input():
+    """Or something between: what the vendor says, never half by rule."""
+    assert known_rate("gemini-2.5-pro", "batch", provider="gemini").cached == Decimal("0.125")
+    assert known_rate("gemini-3.5-flash-lite", "batch", provider="gemini").cached == Decimal("0.02")
+
+
 def test_day_before_a_model_came_has_no_price():
     assert rate("openai", "gpt-6.2-sol", "realtime", datetime(2026, 11, 1, tzinfo=UTC)) is None
 
@@ -101,29 +149,29 @@ def test_every_row_prices_both_lanes(model):
     for row in model.prices:
         assert row.realtime is not None
         assert row.batch is not None
-        assert row.batch.output <= row.realtime.output
+        for kind in ("input", "cached", "output"):
+            assert getattr(row.batch, kind) <= getattr(row.realtime, kind)
         assert row.realtime.cached <= row.realtime.input
+        # What is written to the cache has its own price in each lane, or in none.
+        assert (row.realtime.cache_write is None) == (row.batch.cache_write is None)
+
+
+def test_a_row_must_speak_of_batch():
+    """With prices, or with `null`: there is none."""
+    row = {"realtime": None, "source": "x", "checked": date.today()}
+    with pytest.raises(ValidationError, match="batch"):
+        registry.PriceRow.model_validate(row)
+    assert registry.PriceRow.model_validate({**row, "batch": None}).batch is None
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_rows_follow_each_other_without_overlap(model):
+def test_rows_follow_each_other_without_a_gap(model):
+    """That they do not overlap is refused when they are read."""
     for earlier, later in pairwise(model.prices):
-        assert earlier.until is not None
         assert earlier.until == later.since
-
-
-def test_default_models_are_known():
-    assert registry.default_model("openai") in registry.vendor("openai").models
 
 
 def test_mistyped_key_of_a_row_is_an_error():
     row = {"realtime": None, "batch": None, "source": "x", "checked": date.today(), "sinse": None}
     with pytest.raises(ValidationError, match="sinse"):
         registry.PriceRow.model_validate(row)
-
-
-def test_settings_a_model_does_not_take_are_named():
-    request = Request("u", "m", None, (), temperature=0.1, reasoning="low", seed=1)
-    assert registry.abilities("openai", "gpt-4o-mini").ignored(request) == ("reasoning",)
-    assert registry.abilities("openai", "gpt-6-luna").ignored(request) == ("temperature",)
-    assert registry.abilities("openai", "somebody-elses").ignored(request) == ()
