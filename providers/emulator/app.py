@@ -3,7 +3,7 @@
 import secrets
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, assert_never
 
 from starlette.applications import Starlette
@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
-from providers.emulator import openai
+from providers.emulator import anthropic, gemini, openai, responses
 from providers.emulator.control import Control
 from providers.emulator.engine import Call, Cut, Engine, Response, Silence
-from providers.emulator.vendors import Vendor
+from providers.emulator.vendors import Sent, Vendor
 
 if TYPE_CHECKING:
     from asyncio import Transport
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
+ADDRESSES: Mapping[str, Vendor] = {
+    "/openai/v1/chat/completions": openai,
+    "/openai/v1/responses": responses,
+    "/anthropic/v1/messages": anthropic,
+    "/gemini/v1/models/{model}:generateContent": gemini,
+    "/gemini/v1beta/models/{model}:generateContent": gemini,
+}
 HANG_UP_AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -30,19 +37,19 @@ def build(engine: Engine, control: Control) -> Starlette:
     """Return the ASGI application."""
     return Starlette(
         routes=[
-            _speaking(openai, "/openai/v1/chat/completions", engine, control),
+            *(_speaking(vendor, path, engine, control) for path, vendor in ADDRESSES.items()),
             *control.routes(),
         ]
     )
 
 
 def _speaking(vendor: Vendor, path: str, engine: Engine, control: Control) -> Route:
-    endpoint = f"POST {path}"
-
     async def serve(request: Request) -> Callable[..., Awaitable[None]]:
         with control.at_work():
-            key, body = vendor.key(request.headers), await request.body()
-            call = Call(vendor, endpoint, key, body, ident=secrets.token_hex(12))
+            model = request.path_params.get("model")
+            sent = Sent(await request.body(), request.headers, model)
+            endpoint = f"POST {request.scope['path']}"
+            call = Call(vendor, endpoint, sent, ident=secrets.token_hex(12))
             match delivery := await engine.serve(call):
                 case Response():
                     return _http(delivery)

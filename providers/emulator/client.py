@@ -18,7 +18,18 @@ from providers.emulator.home import Home
 from providers.emulator.jsons import dumps, loads
 from providers.errors import Misconfigured, Retryable
 
-__all__ = ["Ledger", "latency", "ledger", "rehearse", "reset", "script", "start", "status", "stop"]
+__all__ = [
+    "Ledger",
+    "latency",
+    "ledger",
+    "limits",
+    "rehearse",
+    "reset",
+    "script",
+    "start",
+    "status",
+    "stop",
+]
 
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -36,7 +47,9 @@ class Ledger:
 
     calls: int
     keys: Mapping[str, Mapping[str, int]]
-    """For each key: calls, and tokens of input, output and reasoning."""
+    """For each key: calls, and tokens as in `model.Usage`."""
+    models: Mapping[str, Mapping[str, int]]
+    """The same for each model."""
     requests: Mapping[str, int]
     """How often each request was charged, by the SHA-256 of its body."""
 
@@ -87,11 +100,12 @@ def stop(root: Path) -> bool:
             os.kill(pid, kind)
         if _comes_true(lambda: home.holder() is None, within=STOP_SECONDS):
             break
+    _started[:] = [child for child in _started if child.poll() is None]
     return True
 
 
 def reset(root: Path) -> None:
-    """Make the root's emulator forget all: ledger, script, latency, rehearsed replies."""
+    """Make the root's emulator forget all: ledger, script, latency, limits, rehearsed replies."""
     home = Home.under(root)
     if _status(home) is not None:
         _exchange(_url(home), "POST", "/_reset", None)
@@ -125,6 +139,11 @@ def script(url: str, rules: Iterable[Mapping[str, Any]], *, seed: int = 0) -> No
 def latency(url: str, seconds: float) -> None:
     """Make every reply take that long."""
     _exchange(url, "POST", "/_latency", seconds)
+
+
+def limits(url: str, limits: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse what is beyond these limits from now on, in place of the last; see `limits.Limit`."""
+    _exchange(url, "POST", "/_limits", list(limits))
 
 
 def ledger(url: str) -> Ledger:

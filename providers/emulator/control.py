@@ -1,4 +1,4 @@
-"""The emulator's own addresses, `/_…`: rehearse, script, latency, ledger, status, reset."""
+"""The emulator's own addresses, from `/_rehearse` to `/_reset`."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from providers.emulator.engine import Engine
 from providers.emulator.jsons import dumps, loads
 from providers.emulator.ledger import summary
+from providers.emulator.limits import LIMITS
 from providers.emulator.script import Script
 
 __all__ = ["Control"]
@@ -50,6 +51,7 @@ class Control:
             Route("/_rehearse", self._rehearse, methods=["POST"]),
             Route("/_script", self._script, methods=["POST"]),
             Route("/_latency", self._latency, methods=["POST"]),
+            Route("/_limits", self._limits, methods=["POST"]),
             Route("/_reset", self._reset, methods=["POST"]),
         ]
 
@@ -64,6 +66,7 @@ class Control:
                 "rehearsed_replies": memory.rehearsed_count(),
                 "rules": len(memory.script.rules),
                 "latency_seconds": memory.latency_seconds,
+                "limits": len(memory.limits),
                 "idle_seconds": round(self.idle_seconds, 1),
             }
         )
@@ -92,6 +95,13 @@ class Control:
             return {"latency_seconds": self._engine.memory.latency_seconds}
 
         return await self._obeyed(request, slow_down)
+
+    async def _limits(self, request: Request) -> Response:
+        def hold_back(limits: object) -> object:
+            self._engine.limit(LIMITS.validate_python(limits))
+            return {"limits": len(self._engine.memory.limits)}
+
+        return await self._obeyed(request, hold_back)
 
     async def _reset(self, request: Request) -> Response:
         def forget(_: object) -> object:

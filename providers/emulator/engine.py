@@ -5,20 +5,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TypeGuard
 
 from providers.emulator.home import Home
 from providers.emulator.jsons import dumps
 from providers.emulator.ledger import Charge, Ledger
+from providers.emulator.limits import Gate, Limit
 from providers.emulator.memory import Memory
 from providers.emulator.model import answer
 from providers.emulator.replies import Unsatisfied
 from providers.emulator.script import Do, Rule
-from providers.emulator.vendors import BadRequest, Vendor
+from providers.emulator.vendors import BadRequest, Sent, Standing, Trouble, Vendor
 
 __all__ = ["KEY", "Call", "Cut", "Delivery", "Engine", "Response", "Silence"]
 
 KEY = "emulated"
 """The only key there is, alone or with a suffix (`emulated-b`) for a bill of its own."""
+STRANGER = f"The only key here is {KEY!r}: real ones do not belong here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,8 @@ class Call:
     vendor: Vendor
     endpoint: str
     """Method and path."""
-    key: str | None
-    body: bytes
+    sent: Sent
     ident: str
-
-    def refused(self, status: int, message: str, **details: str | None) -> Response:
-        """Return an error in the vendor's own form."""
-        return self.answered(status, self.vendor.error(status, message, **details))
-
-    def answered(self, status: int, body: object) -> Response:
-        content = body.encode() if isinstance(body, str) else dumps(body)
-        return Response(status, self.vendor.headers(self.ident), content)
 
 
 class Engine:
@@ -82,14 +76,18 @@ class Engine:
         self._ledger = Ledger(home.ledger)
         self._clock = clock
         self._sleep = sleep
+        self._gate = Gate(self.memory.limits, clock())
 
     async def serve(self, call: Call) -> Delivery:
         """Serve one call. What it costs is in the ledger before this waits for anything."""
-        if not _is_ours(call.key):
-            return call.refused(401, f"The only key here is {KEY!r}: real ones do not belong here.")
-        request = sha256(call.body).digest()
-        fault = self.memory.script.fault(call.endpoint, call.body, request, self.memory.matched)
-        delivery = self._delivery(call, request, fault)
+        now = self._clock()
+        key = call.vendor.key(call.sent.headers)
+        if not _is_ours(key):
+            return self._refused(call, replace(call.vendor.BAD_KEY, message=STRANGER), now)
+        body = call.sent.body
+        request = sha256(body).digest()
+        fault = self.memory.script.fault(call.endpoint, body, request, self.memory.matched)
+        delivery = self._delivery(call, key, request, fault, now)
         wait = self.memory.latency_seconds + (fault.seconds if fault else 0)
         if wait:
             await self._sleep(wait)
@@ -99,47 +97,75 @@ class Engine:
     def charged_calls(self) -> int:
         return self._ledger.calls
 
+    def limit(self, limits: tuple[Limit, ...]) -> None:
+        """Hold callers to these limits from now on."""
+        self.memory.limits = limits
+        self._gate = Gate(limits, self._clock())
+
     def reset(self) -> None:
         """Forget everything."""
         self.memory.clear()
+        self.limit(())
         self._ledger.clear()
 
     def close(self) -> None:
         self.memory.close()
         self._ledger.close()
 
-    def _delivery(self, call: Call, request: bytes, fault: Rule | None) -> Delivery:
+    def _delivery(
+        self, call: Call, key: str, request: bytes, fault: Rule | None, now: datetime
+    ) -> Delivery:
         if fault is not None and fault.do is Do.RESET_BEFORE:
             return Cut()
         if fault is not None and fault.do is Do.STATUS:
-            return _scripted(call, fault)
+            return self._scripted(call, fault, now)
         try:
-            asked = call.vendor.read(call.body)
+            asked = call.vendor.read(call.sent)
             said = answer(asked, request, rehearsed=self.memory.rehearsed(request), fault=fault)
         except BadRequest as error:
-            return call.refused(400, str(error), code=error.code, param=error.param)
+            return self._refused(call, error.trouble, now)
         except Unsatisfied as error:
-            return call.refused(400, str(error), code="invalid_json_schema")
-        now = self._clock()
-        self._ledger.charge(
-            Charge(call.key or "", call.endpoint, asked.model, request.hex(), said.usage, now)
-        )
+            return self._refused(call, replace(call.vendor.BAD_SCHEMA, message=str(error)), now)
+        passage = self._gate.admit(call.endpoint, asked.model, said.usage.total, now)
+        if passage.trouble is not None:
+            return _refused(call, passage.trouble, passage.standing, now)
+        self._ledger.charge(Charge(key, call.endpoint, asked.model, request.hex(), said.usage, now))
         written = call.vendor.written(asked, said, ident=call.ident, at=int(now.timestamp()))
-        response = call.answered(200, written)
-        return _spoilt(response, fault)
+        return _spoilt(Response(200, _headers(call, passage.standing, now), dumps(written)), fault)
+
+    def _scripted(self, call: Call, fault: Rule, now: datetime) -> Response:
+        trouble = Trouble(
+            fault.status or 500,
+            "The emulator's script says so.",
+            code=fault.code,
+            retry_after=fault.retry_after,
+        )
+        response = self._refused(call, trouble, now)
+        headers = {**response.headers, **fault.headers}
+        if fault.body is None:
+            return replace(response, headers=headers)
+        body = fault.body.encode() if isinstance(fault.body, str) else dumps(fault.body)
+        return replace(response, headers=headers, body=body)
+
+    def _refused(self, call: Call, trouble: Trouble, now: datetime) -> Response:
+        return _refused(call, trouble, self._gate.untold, now)
 
 
-def _is_ours(key: str | None) -> bool:
+def _is_ours(key: str | None) -> TypeGuard[str]:
     return key is not None and (key == KEY or key.startswith(f"{KEY}-"))
 
 
-def _scripted(call: Call, fault: Rule) -> Response:
-    status = fault.status or 500
-    if fault.body is None:
-        plain = call.refused(status, "The emulator's script says so.", code=fault.code)
-    else:
-        plain = call.answered(status, fault.body)
-    return replace(plain, headers={**plain.headers, **fault.headers})
+def _refused(call: Call, trouble: Trouble, standing: Standing | None, now: datetime) -> Response:
+    """Return an error in the vendor's own form."""
+    headers = _headers(call, standing, now)
+    if trouble.retry_after is not None:
+        headers = {**headers, **call.vendor.patience(trouble.retry_after)}
+    body = dumps(call.vendor.error(trouble, ident=call.ident))
+    return Response(trouble.status, headers, body)
+
+
+def _headers(call: Call, standing: Standing | None, now: datetime) -> Mapping[str, str]:
+    return {**call.vendor.headers(call.ident), **call.vendor.rates(standing, now)}
 
 
 def _spoilt(response: Response, fault: Rule | None) -> Delivery:

@@ -74,10 +74,12 @@ def _lines(path: Path) -> int:
 
 
 def summary(path: Path) -> dict[str, Any]:
-    """Add a ledger up: `calls` in all, calls and tokens by key, calls by request."""
+    """Add a ledger up: `calls` in all, calls and tokens by key and by model, calls by request."""
     requests: Counter[str] = Counter()
     keys: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    models: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries(path):
         requests[entry["sha256"]] += 1
         keys[entry["key"]].update(calls=1, **entry["usage"])
-    return {"calls": requests.total(), "keys": keys, "requests": requests}
+        models[entry["model"]].update(calls=1, **entry["usage"])
+    return {"calls": requests.total(), "keys": keys, "models": models, "requests": requests}

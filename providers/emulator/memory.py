@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from providers.emulator.limits import LIMITS, Limit
 from providers.emulator.script import Script
 
 __all__ = ["Memory"]
@@ -37,6 +38,7 @@ class Memory:
         self._db.executescript(SCHEMA)
         self._script = Script.model_validate_json(self._setting("script", b"{}"))
         self._latency_seconds = float(self._setting("latency_seconds", b"0"))
+        self._limits = LIMITS.validate_json(self._setting("limits", b"[]"))
 
     @property
     def script(self) -> Script:
@@ -57,6 +59,15 @@ class Memory:
     def latency_seconds(self, seconds: float) -> None:
         self._set("latency_seconds", orjson.dumps(seconds))
         self._latency_seconds = seconds
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: tuple[Limit, ...]) -> None:
+        self._set("limits", LIMITS.dump_json(limits))
+        self._limits = limits
 
     def rehearse(self, replies: Mapping[bytes, str]) -> None:
         """Keep the text to answer each request with, by the SHA-256 of its body."""
@@ -81,7 +92,7 @@ class Memory:
     def clear(self) -> None:
         for table in ("setting", "rehearsed", "matched"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608  names of our own
-        self._script, self._latency_seconds = Script(), 0.0
+        self._script, self._latency_seconds, self._limits = Script(), 0.0, ()
 
     def close(self) -> None:
         self._db.close()

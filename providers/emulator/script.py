@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = ["Do", "Rule", "Script"]
+__all__ = ["Do", "Rule", "Script", "Spend"]
 
 EVERY_REQUEST = b""
 
@@ -45,15 +45,34 @@ class Do(StrEnum):
     """A filter withholds what the model said."""
     TEXT = "text"
     """The model says `text`."""
+    USAGE = "usage"
+    """The model answers as usual, and it costs what `usage` says."""
 
     @property
     def by_model(self) -> bool:
         """Say whether it is what the model says: then the same request always gets the same."""
-        return self in {Do.TRUNCATE, Do.REFUSE, Do.BLOCK, Do.TEXT}
+        return self in {Do.TRUNCATE, Do.REFUSE, Do.BLOCK, Do.TEXT, Do.USAGE}
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spend(_Frozen):
+    """How the tokens of a call are counted."""
+
+    cached_share: float = Field(default=0.0, ge=0, le=1)
+    """Part of the input that comes out of the vendor's cache."""
+    cache_write_share: float = Field(default=0.0, ge=0, le=1)
+    """Part of the input that goes into the cache; some vendors do not count that."""
+    reasoning_tokens: NonNegativeInt | None = None
+    """What the model thinks before it speaks; None: by the effort that the request asks for."""
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.cached_share + self.cache_write_share > 1:
+            raise ValueError("no more than the whole input is cached")
+        return self
 
 
 class Rule(_Frozen):
@@ -79,9 +98,14 @@ class Rule(_Frozen):
     """The error's code in the vendor's own form of body; None: the usual one of the status."""
     body: Any = None
     """The answer's body in place of the vendor's form; a string is sent as it stands."""
+    retry_after: NonNegativeFloat | None = None
+    """Seconds that an answer of `status` asks to wait, in the vendor's own way: a header or a
+    detail in the body. What is no number of seconds goes into `headers`."""
     text: str | None = None
     body_bytes: NonNegativeInt = 0
     """How much of the body arrives before it is cut."""
+    usage: Spend | None = None
+    """How the call's tokens are counted, with everything that is charged."""
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -90,6 +114,12 @@ class Rule(_Frozen):
         for do, needed in ((Do.STATUS, self.status), (Do.TEXT, self.text)):
             if (self.do is do) != (needed is not None):
                 raise ValueError(f"{do.value!r} is what `do: {do}` needs and nothing else takes")
+        if self.retry_after is not None and self.do is not Do.STATUS:
+            raise ValueError("'retry_after' is what `do: status` takes and nothing else")
+        if self.do is Do.USAGE and self.usage is None:
+            raise ValueError("'usage' is what `do: usage` needs")
+        if self.usage is not None and self.do in {Do.STATUS, Do.RESET_BEFORE}:
+            raise ValueError(f"nothing is charged with `do: {self.do}`")
         return self
 
     def matches(self, endpoint: str, body: bytes) -> bool:

@@ -18,7 +18,7 @@ from providers.emulator.home import Home
 from providers.emulator.jsons import loads
 from providers.emulator.ledger import entries
 from providers.emulator.script import Script
-from providers.emulator.vendors import BadRequest
+from providers.emulator.vendors import BadRequest, Sent
 
 CHAT = "POST /openai/v1/chat/completions"
 NOW = datetime(2026, 11, 22, 18, 0, 0, 123456, tzinfo=UTC)
@@ -64,7 +64,9 @@ class Emulated:
 
     async def delivers(self, body=None, key: str | None = "emulated"):
         body = asked() if body is None else body
-        return await self.engine.serve(Call(openai, CHAT, key, body, ident="0123456789ab"))
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        call = Call(openai, CHAT, Sent(body, headers), ident="0123456789ab")
+        return await self.engine.serve(call)
 
     async def answers(self, body=None, **call):
         response = await self.delivers(body, **call)
@@ -162,7 +164,13 @@ async def test_every_answer_is_charged_to_its_key(emulated):
             "usage": emulated.charged()[0]["usage"],
         }
     ]
-    assert emulated.charged()[0]["usage"].keys() == {"input", "output", "reasoning"}
+    assert emulated.charged()[0]["usage"].keys() == {
+        "cache_write",
+        "cached",
+        "input",
+        "output",
+        "reasoning",
+    }
 
 
 async def test_call_is_charged_before_its_latency(emulated):
@@ -191,7 +199,7 @@ async def test_no_key_but_its_own_is_taken(emulated, key):
     ("body", "param"),
     [
         (b"{", None),
-        (b"[]", "model"),
+        (b"[]", None),
         (b"{}", "model"),
         (orjson.dumps({"model": "m"}), "messages"),
         (orjson.dumps({"model": "m", "messages": []}), "messages"),
@@ -204,7 +212,9 @@ async def test_no_key_but_its_own_is_taken(emulated, key):
             asked(response_format={"type": "json_schema"}),
             "response_format.json_schema.schema",
         ),
-        (asked(**with_schema({"type": "nope"})), None),
+        (asked(**with_schema({"type": "nope"})), "response_format"),
+        (asked(poem="please"), "poem"),
+        (asked(reasoning_effort="heroic"), "reasoning_effort"),
     ],
 )
 async def test_request_that_the_vendor_would_refuse_is_refused(emulated, body, param):
@@ -225,7 +235,7 @@ MESSES = st.recursive(
 def test_request_in_any_shape_is_read_or_refused(fields):
     body = {"model": "m", "messages": [{"role": "user", "content": "json"}], **fields}
     with contextlib.suppress(BadRequest):
-        openai.read(orjson.dumps(body))
+        openai.read(Sent(orjson.dumps(body)))
 
 
 async def test_scripted_status_has_the_vendors_form(emulated):
@@ -298,6 +308,36 @@ async def test_scripted_truncation_keeps_half(emulated):
     choice = (await emulated.completes()).choices[0]
     assert choice.finish_reason == "length"
     assert choice.message.content == whole[: len(whole) // 2]
+
+
+@pytest.mark.parametrize(
+    ("rule", "usage"),
+    [
+        ({"do": "usage", "usage": {"cached_share": 0.5}}, (50, 0, 32)),
+        ({"do": "usage", "usage": {"cache_write_share": 1}}, (0, 100, 32)),
+        ({"do": "text", "text": "", "usage": {"reasoning_tokens": 7}}, (0, 0, 7)),
+        ({"do": "malformed", "usage": {"cached_share": 1, "reasoning_tokens": 0}}, (100, 0, 0)),
+        ({"do": "block", "usage": {"reasoning_tokens": 7}}, (0, 0, 0)),
+        ({"do": "delay", "seconds": 1}, (0, 0, 32)),
+    ],
+)
+async def test_script_says_how_tokens_are_counted(emulated, rule, usage):
+    """The ledger and the reply say the same of them."""
+    body = asked("word " * 80, reasoning_effort="low")
+    emulated.plays(rule)
+    response = await emulated.delivers(body)
+    (charged,) = emulated.charged()
+    counted = charged["usage"]
+    assert (counted["cached"], counted["cache_write"], counted["reasoning"]) == usage
+    assert counted["input"] == 100
+    assert counted["output"] >= counted["reasoning"]
+    if rule["do"] != "malformed":
+        told = ChatCompletion.model_validate_json(response.body, strict=True).usage
+        assert told is not None
+        assert (told.prompt_tokens, told.completion_tokens) == (100, counted["output"])
+        assert told.prompt_tokens_details is not None
+        assert told.prompt_tokens_details.cached_tokens == counted["cached"]
+        assert told.prompt_tokens_details.cache_write_tokens == counted["cache_write"]
 
 
 async def test_next_engine_remembers_everything(emulated):

@@ -67,7 +67,8 @@ def test_network_is_drawn_anew_when_a_request_comes_again():
 def test_model_says_the_same_when_a_request_comes_again(do):
     """A run that was killed and resumed must get what an undisturbed one got."""
     for request in (b"one", b"two", b"three"):
-        rule = {"do": do, "share": 0.5, **({"text": "hello"} if do is Do.TEXT else {})}
+        needed = {Do.TEXT: {"text": "hello"}, Do.USAGE: {"usage": {"cached_share": 0.5}}}
+        rule = {"do": do, "share": 0.5, **needed.get(do, {})}
         assert len(set(struck(rule, [request] * 20))) == 1
 
 
@@ -94,6 +95,14 @@ def test_first_rule_that_strikes_decides_and_all_count():
         {"do": "cut", "share": 2},
         {"do": "cut", "unknown": 1},
         {"do": "status", "status": 200},
+        {"do": "status", "status": 429, "retry_after": -1},
+        {"do": "cut", "retry_after": 3},
+        {"do": "usage"},
+        {"do": "reset_before", "usage": {"cached_share": 0.5}},
+        {"do": "status", "status": 500, "usage": {"cached_share": 0.5}},
+        {"do": "text", "text": "Hi.", "usage": {"cached_share": 1.5}},
+        {"do": "usage", "usage": {"cached_share": 0.7, "cache_write_share": 0.7}},
+        {"do": "usage", "usage": {"reasoning_tokens": -1}},
     ],
 )
 def test_rule_that_makes_no_sense_is_refused(rule):
