@@ -94,7 +94,9 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         create_run(loaded, launch, run_dir)
     who = str(flow_run.id)
-    async with opened(run_dir, flow_run=who, allow_scripts=launch.allow_scripts) as session:
+    async with opened(
+        run_dir, flow_run=who, allow_scripts=launch.allow_scripts, max_cost=launch.max_cost
+    ) as session:
         with stopping_on_signals(session):
             await _order(session)
             return await _end(session)

@@ -3,7 +3,6 @@
 import asyncio
 import difflib
 import shutil
-import sys
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import pipelines
 import runs
 from flows import pipes, progress, reporting, server, summary
+from flows.agreeing import agree
 from flows.errors import BadRequest
 from flows.spool import spooled
 from pipelines import Launch, Pipeline
@@ -29,9 +28,10 @@ from tasks.ready import make_ready
 
 __all__ = ["Show", "run"]
 
-ASK_ABOVE_REQUESTS = 100
 SCRIPTS = "allow_scripts"
 """Said of each start of a run, and never kept with it: who sends a run cannot say it for you."""
+OF_A_START = frozenset({SCRIPTS, "max_cost"})
+"""Options that may also be said when a run is gone on with."""
 INTERRUPTED = 130
 PROVIDER_GONE = 4
 """As for every service that outlasts our patience."""
@@ -81,7 +81,7 @@ def run(
             folder = pipelines.find(target)
             launch = _launch(folder.name, told)
             with _claimed(launch, folder) as run_dir, spooled(launch.items, run_dir) as items:
-                pipeline = _ready(folder, items, launch, yes=yes)
+                pipeline = _ready(folder, items, launch, yes=yes, show=show)
                 # Writing the units to disk overlaps with the start of the server.
                 serving = None if init_only else pool.submit(server.ensure)
                 create_run(pipeline, launch, run_dir)
@@ -91,7 +91,8 @@ def run(
             return 0
         try:
             chosen = serving.result()
-            return _through(run_dir, chosen, show, allow_scripts=bool(told.get(SCRIPTS)))
+            said = {name: told[name] for name in OF_A_START if told.get(name)}
+            return _through(run_dir, chosen, show, said)
         except KeyboardInterrupt:  # before or after the time in which the run itself listens
             pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
             return INTERRUPTED
@@ -116,11 +117,11 @@ def _claimed(launch: Launch, folder: Path) -> Generator[Path]:
             shutil.rmtree(run_dir, ignore_errors=True)
 
 
-def _ready(folder: Path, items: Path | None, launch: Launch, *, yes: bool) -> Pipeline:
+def _ready(folder: Path, items: Path | None, launch: Launch, *, yes: bool, show: Show) -> Pipeline:
     pipeline = pipelines.load(folder, items)
     make_ready(pipeline, launch)
-    if not (yes or launch.free):
-        _agree(pipeline, launch)
+    if not launch.free:
+        agree(pipeline, launch, yes=yes, say=show.say)
     return pipeline
 
 
@@ -142,19 +143,6 @@ def _said_of(fault: ErrorDetails) -> str:
     return f"{fault['msg'].removeprefix('Value error, ')}."
 
 
-def _agree(pipeline: Pipeline, launch: Launch) -> None:
-    units = pipelines.units(
-        pipeline, max_units=launch.max_units, sample=launch.sample, repeat=launch.repeat
-    )
-    requests = sum(1 for _ in units) * len(pipeline.asking)
-    if requests <= ASK_ABOVE_REQUESTS:
-        return
-    question = f"At least {requests:,} requests will be paid for. Go on?"
-    if not sys.stdin.isatty():
-        raise BadRequest(f"{question} Nobody is here to answer: say --yes.")
-    click.confirm(question, abort=True, err=True)
-
-
 def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunView:
     folder = Path(target).expanduser()
     try:
@@ -162,7 +150,9 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
     except runs.RunNotFound as error:
         raise BadRequest(_neither(target, error)) from error
     given = [
-        f"--{name.replace('_', '-')}" for name, value in told.items() if value and name != SCRIPTS
+        f"--{name.replace('_', '-')}"
+        for name, value in told.items()
+        if value and name not in OF_A_START
     ]
     if init_only or given:
         raise BadRequest(
@@ -183,7 +173,7 @@ def _neither(target: str, error: runs.RunNotFound) -> str:
     return f"{target!r} is neither a pipeline ({hint}) nor a run. {error}"
 
 
-def _through(run_dir: Path, chosen: server.Server, show: Show, *, allow_scripts: bool) -> int:
+def _through(run_dir: Path, chosen: server.Server, show: Show, said: Mapping[str, Any]) -> int:
     chosen = server.ready(chosen)
     if not show.debug:
         reporting.quiet()
@@ -193,7 +183,7 @@ def _through(run_dir: Path, chosen: server.Server, show: Show, *, allow_scripts:
     if chosen.ours:
         show.say(f"  (started by octobatch; for workers: export PREFECT_API_URL={chosen.url})")
     flow = catalog.flow(runs.read(run_dir).state.spec.pipeline)
-    flow_run = flow(run=_named(run_dir), allow_scripts=allow_scripts, return_state=True)
+    flow_run = flow(run=_named(run_dir), **said, return_state=True)
     work = reporting.reported(flow_run, run_dir, chosen.url)
     with asyncio.Runner() as runner:
         state = runner.run(progress.beside(work, run_dir, quiet=show.quiet))

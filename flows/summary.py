@@ -14,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.console import screen
+from flows.money import cost_in_words, usd
 from flows.pipes import out
+from pipelines import Launch
 from runs import (
     Counts,
     Liveness,
@@ -27,7 +29,7 @@ from runs import (
     totals,
 )
 
-__all__ = ["Reason", "Summary", "cost_in_words", "exit_of", "say", "summarise"]
+__all__ = ["Reason", "Summary", "exit_of", "say", "summarise"]
 
 TOP_REASONS = 5
 COMMAND = "octobatch"
@@ -60,6 +62,15 @@ class Summary:
     reasons: tuple[Reason, ...]
     tokens: Mapping[str, int]
     cost_usd: Decimal | None
+    retry_usd: Decimal | None
+    """Of `cost_usd`: for asking again."""
+    possible_usd: Decimal | None
+    """Beside `cost_usd`: the most that calls without an answer may have cost."""
+    max_cost: Decimal | None
+    models: Mapping[str, str]
+    """Who is asked at each step that asks, as `provider/model`."""
+    limits: Mapping[str, Mapping[str, Any]]
+    """What is asked of each `provider/model` at the moment, while somebody works on the run."""
     emulated: bool
     took: timedelta
     results: Path
@@ -88,6 +99,11 @@ def summarise(view: RunView) -> Summary:
         reasons=_reasons(records),
         tokens=numbers.tokens,
         cost_usd=numbers.cost_usd,
+        retry_usd=numbers.retry_usd,
+        possible_usd=numbers.possible_usd,
+        max_cost=Launch.model_validate(state.launch).max_cost,
+        models={s.name: f"{s.provider}/{s.model}" for s in state.steps if s.provider},
+        limits=_limits(view),
         emulated=state.spec.emulate,
         took=state.updated - state.created,
         results=view.paths.results,
@@ -95,6 +111,12 @@ def summarise(view: RunView) -> Summary:
         told=state.told,
         next=_next(view, any(failed.values())),
     )
+
+
+def _limits(view: RunView) -> Mapping[str, Mapping[str, Any]]:
+    if view.liveness is not Liveness.ACTIVE:
+        return {}
+    return (view.state.progress or {}).get("limits", {})
 
 
 def _reasons(records: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
@@ -119,6 +141,8 @@ def _next(view: RunView, some_failed: bool) -> str:
             return "nothing: it was cancelled, what came is kept"
         case Liveness.ACTIVE | Liveness.STUCK if view.holder:
             return f"wait, or pause it: kill -INT {view.holder.pid}"
+        case _ if (view.state.paused_reason or "").startswith("cap"):
+            return f"go on with: {COMMAND} run {_typed(view)} --max-cost MORE"
         case _:
             return f"go on with: {COMMAND} run {_typed(view)}"
 
@@ -135,6 +159,8 @@ def exit_of(view: RunView) -> int:
     match state.status:
         case Status.COMPLETE:
             return 1 if totals(state).failed else 0
+        case Status.PAUSED if (state.paused_reason or "").startswith("cap"):
+            return 3
         case Status.PAUSED if (state.paused_reason or "").startswith(("provider", "disk")):
             return 4
         case Status.FAILED:
@@ -203,11 +229,14 @@ def _funnel(summary: Summary) -> Table:
     }
     for heading in columns:
         table.add_column(heading, justify="right")
-    table.add_column("failed by class")
+    for heading in ("cost", "model", "failed by class"):
+        table.add_column(heading, justify="right" if heading == "cost" else "left")
     for name, counts in summary.steps.items():
         classes = ", ".join(f"{n} {failure}" for failure, n in counts.failed.items())
         numbers = (f"{column(counts):,}" for column in columns.values())
-        table.add_row(Text(name), *numbers, Text(classes))
+        model = summary.models.get(name, "")
+        cost = usd(counts.cost_usd) if model else ""
+        table.add_row(Text(name), *numbers, cost, Text(model), Text(classes))
     return table
 
 
@@ -250,13 +279,15 @@ def _facts(summary: Summary) -> Table:
     tokens = summary.tokens
     facts = {
         "tokens": f"{tokens.get('input', 0):,} in, {tokens.get('output', 0):,} out",
-        "cost": cost_in_words(summary.cost_usd, emulated=summary.emulated),
+        "cost": _cost(summary),
         "time": f"{summary.took.total_seconds():.1f} s",
         "results": shown(summary.results),
         "failures": shown(summary.failures),
     }
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
+    for model, limit in summary.limits.items():
+        table.add_row("asking", Text(f"{model}: {_limit(limit)}"))
     for said in summary.told:
         table.add_row(Text(visible(said.name, most=40)), _told(said))
     table.add_row("next", Text(summary.next))
@@ -267,12 +298,30 @@ def _told(said: Told) -> Text:
     return Text(visible(said.message), style="red" if said.failed else "")
 
 
-def cost_in_words(cost_usd: Decimal | None, *, emulated: bool, short: bool = False) -> str:
-    """Return a cost for people: unknown is never 0, and an emulated one is marked."""
-    amount = "unknown" if cost_usd is None else f"${cost_usd:,.4f}"
-    if not emulated:
-        return amount
-    return f"({amount})" if short else f"{amount} (emulated: nothing was paid)"
+def _cost(summary: Summary) -> str:
+    words = [cost_in_words(summary.cost_usd, emulated=summary.emulated)]
+    if summary.max_cost is not None:
+        words.append(f"at most ${summary.max_cost}")
+    if summary.retry_usd:
+        words.append(f"{usd(summary.retry_usd)} of it for asking again")
+    if summary.possible_usd:
+        words.append(f"calls without an answer may add up to {usd(summary.possible_usd)}")
+    return "; ".join(words)
+
+
+def _limit(limit: Mapping[str, Any]) -> str:
+    """Return the state of a limiter (`providers.limit.State`, as a hint tells it) for people."""
+    words = [f"{limit['in_flight']:,} in flight of {limit['window']:,} at once"]
+    words += [
+        f"{rate:,.0f} {kind}/min"
+        for kind in ("requests", "tokens")
+        if (rate := limit.get(f"{kind}_per_minute"))
+    ]
+    if limit["waiting"]:
+        words.append(f"{limit['waiting']:,} waiting")
+    if limit["reason"]:
+        words.append(visible(limit["reason"]))
+    return ", ".join(words)
 
 
 def shown(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The options a run is started with: flags, flow parameters, form and `metadata.launch` alike."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -50,6 +51,11 @@ class Launch(BaseModel):
     )
     model: str | None = Field(
         default=None, description="Ask this model at every step, whatever the pipeline says."
+    )
+    max_cost: Decimal | None = Field(
+        default=None,
+        gt=0,
+        description="Spend at most so many US dollars: the run pauses before it spends more.",
     )
     emulate: bool = Field(
         default=False, description="Ask the emulator on this machine: no key, no cost."

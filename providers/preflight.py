@@ -5,7 +5,9 @@ from providers.errors import Misconfigured, RequestRejected, Retryable, UnknownO
 from providers.neutral import Request
 from providers.protocol import Provider
 
-__all__ = ["preflight"]
+__all__ = ["answers", "preflight"]
+
+PATIENCE_SECONDS = 30.0
 
 
 async def preflight(provider: Provider, model: str) -> None:
@@ -15,9 +17,8 @@ async def preflight(provider: Provider, model: str) -> None:
         Misconfigured: the provider refuses the key, the account, or the model.
         Unreachable: there is nobody at the address.
     """
-    request = Request("preflight", model, None, (("user", "Say ok."),), max_tokens=16)
     try:
-        await provider.ask(wire(provider.name, request), model=model, timeout_seconds=30.0)
+        await _say_ok(provider, model)
     except RequestRejected as error:
         raise Misconfigured(f"{provider.name} refuses {model!r}: {error}") from error
     except Retryable as error:
@@ -26,3 +27,21 @@ async def preflight(provider: Provider, model: str) -> None:
     except UnknownOutcome:
         # A slow or busy provider is a working one: the limiter copes with it.
         return
+
+
+async def answers(provider: Provider, model: str) -> bool:
+    """Say whether the model answers anything at all at the moment.
+
+    Raises:
+        Misconfigured: the provider refuses the key, the account, or the model.
+    """
+    try:
+        await _say_ok(provider, model)
+    except (RequestRejected, Retryable, UnknownOutcome):
+        return False
+    return True
+
+
+async def _say_ok(provider: Provider, model: str) -> None:
+    request = Request("preflight", model, None, (("user", "Say ok."),), max_tokens=16)
+    await provider.ask(wire(provider.name, request), model=model, timeout_seconds=PATIENCE_SECONDS)

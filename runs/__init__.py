@@ -2,7 +2,15 @@
 
 from runs.attempts import Attempt, attempts
 from runs.chunks import Chunk, Chunks, Detour, Stage
-from runs.counts import Counts, Totals, current_step, open_rounds, step_counts, totals
+from runs.counts import (
+    Counts,
+    Totals,
+    current_step,
+    open_rounds,
+    step_counts,
+    total_usd,
+    totals,
+)
 from runs.create import create
 from runs.errors import (
     AmbiguousRun,
@@ -86,6 +94,7 @@ __all__ = [
     "settle",
     "snapshot_of",
     "step_counts",
+    "total_usd",
     "totals",
     "write_children",
 ]

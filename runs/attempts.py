@@ -11,10 +11,11 @@ from typing import Any
 from runs.jsonl import dumps, loads
 from runs.times import moment, stamp
 
-__all__ = ["Attempt", "attempts", "decode", "encode"]
+__all__ = ["LOST", "Attempt", "attempts", "decode", "encode"]
 
 _log = logging.getLogger("runs")
 
+LOST = "lost"
 RAW = b',"raw":'
 """Begins the body, the last field of a line. Inside a JSON string its quotes would be escaped."""
 
@@ -39,12 +40,22 @@ class Attempt:
     """The vendor's body; None when there was none."""
     error: Mapping[str, Any] | None = None
     """Why there is no usable reply: class, status, message."""
+    possible_usd: Decimal | None = None
+    """Of a call that was sent and never answered: the most that may be on the bill for it. None
+    when the price is unknown."""
+
+    @property
+    def lost(self) -> bool:
+        """Say whether it is a call without an answer: it counts as money, not as an asking."""
+        return self.error is not None and self.error["class"] == LOST
 
 
 def attempts(
     path: Path, report: Callable[[str], object] = _log.warning
 ) -> dict[str, list[Attempt]]:
-    """Return every attempt in a results file by unit, oldest first; none if there is no file.
+    """Return every line of a results file by unit, oldest first; none if there is no file.
+
+    Calls that were lost are among them.
 
     A last line without its end was being written when the process was killed: it does not count.
     Any other bad line stays where it is and is reported in a sentence; its unit is asked again.
@@ -93,7 +104,6 @@ def decode(line: bytes) -> Attempt:
             loads(raw)
         elif "raw_text" in row:
             raw = row["raw_text"].encode("utf-8", "surrogateescape")
-        cost = row["cost_usd"]
         return Attempt(
             unit_id=row["unit_id"],
             round=row["round"],
@@ -104,9 +114,10 @@ def decode(line: bytes) -> Attempt:
             at=moment(row["at"]),
             seconds=row["seconds"],
             usage=row["usage"],
-            cost_usd=None if cost is None else Decimal(str(cost)),
+            cost_usd=_usd(row["cost_usd"]),
             raw=raw,
             error=row.get("error"),
+            possible_usd=_usd(row.get("possible_usd")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an attempt: {error!r}") from error
@@ -125,7 +136,13 @@ def _fields(attempt: Attempt) -> dict[str, Any]:
         "usage": attempt.usage,
         "cost_usd": attempt.cost_usd,
     }
+    if attempt.lost:
+        fields["possible_usd"] = attempt.possible_usd
     return fields if attempt.error is None else {**fields, "error": attempt.error}
+
+
+def _usd(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 _ONE_LINE = bytes.maketrans(b"\n\r", b"  ")

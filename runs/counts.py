@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from runs.chunks import Chunk
     from runs.state import RunState
 
-__all__ = ["Counts", "Totals", "current_step", "open_rounds", "step_counts", "totals"]
+__all__ = ["Counts", "Totals", "current_step", "open_rounds", "step_counts", "total_usd", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class Counts:
     """Of `entered`: had been here before."""
     mended: int = 0
     """Of those that passed: only after having been sent back."""
+    retry_usd: Decimal | None = Decimal(0)
+    """Of `cost_usd`: for askings after the first of a unit."""
+    possible_usd: Decimal | None = Decimal(0)
+    """Beside `cost_usd`: the most that calls without an answer may have cost; None: unknown."""
 
     @property
     def passed(self) -> int:
@@ -89,13 +93,14 @@ class Counts:
             "attempts": self.attempts,
             "tokens": self.tokens,
             "cost_usd": self.cost_usd,
+            "retry_usd": self.retry_usd,
+            "possible_usd": self.possible_usd,
             "seconds": self.seconds,
         }
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Counts":
         """Return the counts that stand in `row`, which may have other keys as well."""
-        cost = row["cost_usd"]
         return cls(
             entered=row["in"],
             valid=row["valid"],
@@ -103,11 +108,13 @@ class Counts:
             failed=row["failed"],
             attempts=row["attempts"],
             tokens=row["tokens"],
-            cost_usd=None if cost is None else Decimal(str(cost)),
+            cost_usd=_usd(row["cost_usd"]),
             seconds=row["seconds"],
             returned=row.get("returned", 0),
             again=row.get("again", 0),
             mended=row.get("mended", 0),
+            retry_usd=_usd(row.get("retry_usd", 0)),
+            possible_usd=_usd(row.get("possible_usd", 0)),
         )
 
 
@@ -122,6 +129,10 @@ class Totals:
     attempts: int
     tokens: Mapping[str, int]
     cost_usd: Decimal | None
+    retry_usd: Decimal | None
+    """Of `cost_usd`: for asking again."""
+    possible_usd: Decimal | None
+    """Beside `cost_usd`: the most that calls without an answer may have cost."""
     progress: float
     """Share of all unit-steps that are behind us, 0 to 1; a failed unit has none ahead."""
 
@@ -142,6 +153,8 @@ def totals(state: "RunState") -> Totals:
         attempts=work.attempts,
         tokens=work.tokens,
         cost_usd=work.cost_usd,
+        retry_usd=work.retry_usd,
+        possible_usd=total_usd((work.possible_usd, state.in_doubt_usd)),
         progress=_progress(state, chunks),
     )
 
@@ -203,8 +216,6 @@ def _ahead(chunk: "Chunk", places: Mapping[str, int], under_way: Counts | None) 
 
 def _sum(rows: Iterable[Counts]) -> Counts:
     rows = list(rows)
-    costs = [row.cost_usd for row in rows]
-    known = [cost for cost in costs if cost is not None]
     return Counts(
         entered=sum(row.entered for row in rows),
         valid=sum(row.valid for row in rows),
@@ -212,12 +223,28 @@ def _sum(rows: Iterable[Counts]) -> Counts:
         failed=_merged(row.failed for row in rows),
         attempts=sum(row.attempts for row in rows),
         tokens=_merged(row.tokens for row in rows),
-        cost_usd=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+        cost_usd=total_usd(row.cost_usd for row in rows),
         seconds=sum(row.seconds for row in rows),
         returned=sum(row.returned for row in rows),
         again=sum(row.again for row in rows),
         mended=sum(row.mended for row in rows),
+        retry_usd=total_usd(row.retry_usd for row in rows),
+        possible_usd=total_usd(row.possible_usd for row in rows),
     )
+
+
+def total_usd(costs: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum, or None as soon as one part is unknown: a part is not the whole."""
+    total = Decimal(0)
+    for cost in costs:
+        if cost is None:
+            return None
+        total += cost
+    return total
+
+
+def _usd(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 def _merged(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:

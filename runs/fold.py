@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from decimal import Decimal
 from typing import Any
 
 from runs.chunks import Chunk, Chunks
@@ -12,8 +13,8 @@ from runs.rounds import children_of, closed
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
 from runs.times import moment, stamp
 
-__all__ = ["FORMAT", "Event", "created", "fold", "hint", "opened", "round_closed"]
-__all__ += ["spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
+__all__ = ["FORMAT", "Event", "created", "fold", "hint", "opened", "relaunched"]
+__all__ += ["round_closed", "spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
 
 FORMAT = 1
 
@@ -66,10 +67,20 @@ def round_closed(chunk: str, step: str, counts: Counts, children: Iterable[int] 
     return {**event, "children": sizes} if sizes else event
 
 
-def hint(rounds: Mapping[str, tuple[str, Counts]], limits: Mapping[str, Any]) -> Event:
-    """Return the event of live progress, which nothing is built on."""
+def relaunched(changes: Mapping[str, Any]) -> Event:
+    """Return the event of options that hold from now on in place of those of the launch."""
+    return {"event": "launch", "changes": changes}
+
+
+def hint(
+    rounds: Mapping[str, tuple[str, Counts]],
+    limits: Mapping[str, Any],
+    reserved_usd: Decimal = Decimal(0),
+) -> Event:
+    """Return the event of live progress, which nothing is built on but a dead holder's bill."""
     told = {chunk: {"step": step, **counts.to_json()} for chunk, (step, counts) in rounds.items()}
-    return {"event": "hint", "progress": {"rounds": told, "limits": limits}}
+    progress = {"rounds": told, "limits": limits, "reserved_usd": reserved_usd}
+    return {"event": "hint", "progress": progress}
 
 
 def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
@@ -95,6 +106,9 @@ def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
             changes = _status(state, line)
         case "round_closed":
             changes = {"chunks": _closed(state, line)}
+        case "launch":
+            launch = {**state.launch, **line["changes"]}
+            changes = {"spec": replace(state.spec, launch=launch)}
         case "hint":
             changes = {"progress": _hinted(state, line["progress"])}
         case event:
@@ -160,6 +174,10 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     if line["epoch"] != state.epoch + 1:
         raise IllegalMove(f"epoch {line['epoch']} opens after epoch {state.epoch}")
     changes: dict[str, Any] = {"epoch": line["epoch"], "progress": None}
+    if state.status is Status.RUNNING and state.progress:
+        # Its holder died: what it had sent may be on the bill.
+        in_doubt = Decimal(str(state.progress.get("reserved_usd", 0)))
+        changes["in_doubt_usd"] = state.in_doubt_usd + in_doubt
     flow_run = line["flow_run"]
     if flow_run is not None and flow_run not in state.flow_runs:
         changes["flow_runs"] = (*state.flow_runs, flow_run)

@@ -6,6 +6,7 @@ Everything derived stands there for its readers; coming back, only what the jour
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from runs.chunks import Chunk, Chunks, Detour, Stage
@@ -116,6 +117,7 @@ def _metadata(state: RunState) -> dict[str, Any]:
         "flow_runs": state.flow_runs,
         "epoch": state.epoch,
         "progress": state.progress,
+        "in_doubt_usd": state.in_doubt_usd,
         "files": [asdict(file) for file in state.files],
     }
 
@@ -149,6 +151,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
         told=tuple(Told(**said) for said in manifest["post_process"]),
         flow_runs=tuple(about["flow_runs"]),
         progress=about["progress"],
+        in_doubt_usd=Decimal(str(about.get("in_doubt_usd", 0))),
     )
 
 

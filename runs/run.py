@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -215,11 +216,17 @@ class Run:
         until = waiting and waiting.until.isoformat(timespec="seconds")
         self.log("status", status=status.value, reason=reason, error=error, until=until)
 
+    def relaunch(self, **changes: Any) -> None:
+        """Journal options that hold from now on in place of those the run was made with."""
+        self._append(fold.relaunched(changes))
+        self.log("launch", **changes)
+
     def hint(
         self,
         rounds: Mapping[str, tuple[str, Counts]],
         limits: Mapping[str, Any] | None = None,
         *,
+        reserved_usd: Decimal = Decimal(0),
         force: bool = False,
     ) -> None:
         """Tell readers how far the open rounds are; at most once a second, the rest is dropped.
@@ -227,13 +234,14 @@ class Run:
         Args:
             rounds: by chunk, the step it is at and what is known of it so far.
             limits: what providers are waited for, for people.
+            reserved_usd: the most that calls under way may cost.
             force: say it even so soon after the last one: there will be no other.
         """
         with self._one_at_a_time:
             if self._monotonic() < self._next_hint and not force:
                 return
             self._next_hint = self._monotonic() + HINT_SECONDS
-            self._append(fold.hint(rounds, limits or {}), synced=False)
+            self._append(fold.hint(rounds, limits or {}, reserved_usd), synced=False)
 
     def snapshot(self, *, force: bool = False) -> None:
         """Write MANIFEST.json and its summary, unless that was done a moment ago."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -119,6 +120,8 @@ class RunState:
     flow_runs: tuple[str, ...] = ()
     progress: Mapping[str, Any] | None = None
     """The last hint of how far the open chunks are; of this holder, or None."""
+    in_doubt_usd: Decimal = Decimal(0)
+    """The most that calls may have cost which were under way when a holder died."""
 
     @property
     def steps(self) -> tuple[StepSpec, ...]:

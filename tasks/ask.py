@@ -10,15 +10,27 @@ from typing import Any, Protocol
 
 from pipelines import PreparedStep, Prompt, TemplateError
 from providers.connect import codec, wire
-from providers.errors import Misconfigured, ProviderError, RequestRejected, Unreachable
+from providers.errors import (
+    Misconfigured,
+    ProviderError,
+    RequestRejected,
+    Retryable,
+    UnknownOutcome,
+    Unreachable,
+)
 from providers.limit import Limiter
 from providers.neutral import Request, Usage
+from providers.preflight import answers
 from providers.protocol import Answer, Provider
 from runs import Attempt
+from runs.attempts import LOST
 from tasks.brake import Brake, Stopped
 from tasks.choose import Choice
+from tasks.errors import CapReached
+from tasks.meter import Meter
 from tasks.policy import FailureClass
-from tasks.work import Asking
+from tasks.purse import Purse
+from tasks.work import Asking, Sink
 
 __all__ = ["Computed", "LiveAsker", "Rehearse", "Trace", "request_of"]
 
@@ -56,6 +68,9 @@ class LiveAsker:
     choice: Choice
     provider: Provider
     limiter: Limiter
+    meter: Meter
+    purse: Purse
+    sink: Sink
     trace: Trace
     brake: Brake
     rehearse: Rehearse | None = None
@@ -67,67 +82,113 @@ class LiveAsker:
 
         Raises:
             Misconfigured: key, permission, quota or model: asking on is pointless.
-            Unreachable: the limiter has tried long enough.
+            CapReached: the run may not spend what the call might cost.
+            Unreachable: the limiter has tried long enough, and nothing else is answered either.
         """
         if self.brake.pulled:
             return None
         try:
-            prompt = self.step.prompt(
-                asking.unit, asking.exchanges, computed=self._computed(asking)
-            )
+            call = self._call(asking)
         except TemplateError as error:
             return self._attempt(asking, error=_fault(FailureClass.TEMPLATE, str(error)))
         try:
             with self.brake.asking():
-                answer = await self.limiter.call(lambda: self._send(asking, prompt))
+                answer = await self._insist(call)
         except Stopped:
             return None
         except RequestRejected as error:
             fault = _fault(FailureClass.REJECTED, str(error), status=error.status)
             return self._attempt(asking, error=fault)
-        except Misconfigured:
+        except _Unanswerable as error:
+            return self._attempt(asking, error=_fault(FailureClass.TRANSPORT, str(error)))
+        except (Misconfigured, CapReached):
             self.brake.pull()  # nobody's question will be answered
             raise
         except Unreachable:
             self.unreachable = True
             raise
-        return self._answered(asking, answer)
+        return self._attempt(
+            asking,
+            seconds=answer.seconds,
+            usage=call.usage.as_dict() if call.usage else None,
+            cost_usd=call.cost_usd,
+            raw=answer.raw,
+        )
 
-    async def _send(self, asking: Asking, prompt: Prompt) -> Answer:
+    def _call(self, asking: Asking) -> "_Call":
+        prompt = self.step.prompt(asking.unit, asking.exchanges, computed=self._computed(asking))
+        unit_id = asking.unit["unit_id"]
+        request = request_of(self.step, self.choice, unit_id, prompt, doublings=asking.doublings)
+        sent = wire(self.choice.provider, request)
+        most = self.meter.most_usd(len(sent), request.max_tokens or self.choice.max_output)
+        return _Call(asking, prompt, sent, request.max_tokens or 0, most)
+
+    async def _insist(self, call: "_Call") -> Answer:
+        """Ask as long as the limiter does; a request that alone gets no answer is at fault itself.
+
+        Without this one poisonous prompt would pause its run for ever, as if there were an outage.
+        """
+        try:
+            return await self.limiter.call(lambda: self._send(call))
+        except Unreachable as error:
+            if not error.attempts or not await answers(self.provider, self.choice.model):
+                raise
+            try:
+                # The provider may have come back this very moment: once more, so that no unit
+                # fails for its sins.
+                return await self._send(call)
+            except (Retryable, UnknownOutcome) as again:
+                raise _Unanswerable(f"{error}; others are answered") from again
+
+    async def _send(self, call: "_Call") -> Answer:
         """Send one request once; each leaves a line in the trace, however it ends."""
         self.brake.check()  # it may have waited long for its turn
         if self.unreachable:
             raise Stopped
-        unit_id = asking.unit["unit_id"]
-        request = request_of(self.step, self.choice, unit_id, prompt, doublings=asking.doublings)
-        sent = wire(self.choice.provider, request)
         if self.rehearse is not None:
-            await self.rehearse(asking, self._computed(asking), prompt, sent)
+            await self.rehearse(call.asking, self._computed(call.asking), call.prompt, call.wire)
+        most_usd = call.most_usd or Decimal(0)
+        await self.purse.reserve(most_usd)
+        spent_usd = Decimal(0)
         began = time.perf_counter()
         try:
-            return await self.provider.ask(sent, timeout_seconds=self.choice.timeout_seconds)
-        except asyncio.CancelledError:
-            self._trace(asking, time.perf_counter() - began, "cut", None)
+            self.brake.check()
+            answer = await self.provider.ask(
+                call.wire, model=self.choice.model, timeout_seconds=self.choice.timeout_seconds
+            )
+            spent_usd = self._billed(call, answer)
+        except (UnknownOutcome, asyncio.CancelledError) as error:
+            spent_usd = most_usd
+            self._lost(call, error, time.perf_counter() - began)
             raise
         except ProviderError as error:
             status = getattr(error, "status", None) or type(error).__name__
-            self._trace(asking, time.perf_counter() - began, status, None)
+            self._trace(call.asking, time.perf_counter() - began, status, None)
             raise
+        finally:
+            self.purse.settle(most_usd, spent_usd)
+        return answer
+
+    def _billed(self, call: "_Call", answer: Answer) -> Decimal:
+        """Read the bill off an answer; return what it takes from the purse."""
+        call.usage = codec(self.choice.provider).from_wire(answer.body).usage
+        self._trace(call.asking, answer.seconds, answer.status, call.usage)
+        if call.usage is not None:
+            self.meter.learn(len(call.wire), call.usage)
+            call.cost_usd = self.choice.rate.cost(call.usage) if self.choice.rate else None
+        # An answer that does not say what it took may have taken all that it could.
+        return call.cost_usd if call.cost_usd is not None else call.most_usd or Decimal(0)
+
+    def _lost(self, call: "_Call", error: BaseException, seconds: float) -> None:
+        cut = isinstance(error, asyncio.CancelledError)
+        self._trace(call.asking, seconds, "cut" if cut else type(error).__name__, None)
+        fault = {"class": LOST, "status": None, "message": str(error) or "the run stopped"}
+        self.sink.lose(
+            self._attempt(call.asking, seconds=seconds, error=fault, possible_usd=call.most_usd)
+        )
 
     def _computed(self, asking: Asking) -> Mapping[str, Any]:
         return self.computed.get(asking.unit["unit_id"], {})
-
-    def _answered(self, asking: Asking, answer: Answer) -> Attempt:
-        usage = codec(self.choice.provider).from_wire(answer.body).usage
-        self._trace(asking, answer.seconds, answer.status, usage)
-        rate = self.choice.rate
-        return self._attempt(
-            asking,
-            seconds=answer.seconds,
-            usage=usage.as_dict() if usage else None,
-            cost_usd=rate.cost(usage) if rate and usage else None,
-            raw=answer.raw,
-        )
 
     def _trace(
         self, asking: Asking, seconds: float, status: int | str, usage: Usage | None
@@ -143,16 +204,7 @@ class LiveAsker:
             tokens_out=usage.output if usage else None,
         )
 
-    def _attempt(
-        self,
-        asking: Asking,
-        *,
-        seconds: float = 0.0,
-        usage: dict[str, int] | None = None,
-        cost_usd: Decimal | None = None,
-        raw: bytes | None = None,
-        error: dict[str, Any] | None = None,
-    ) -> Attempt:
+    def _attempt(self, asking: Asking, *, seconds: float = 0.0, **came: Any) -> Attempt:
         return Attempt(
             unit_id=asking.unit["unit_id"],
             round=asking.round,
@@ -162,11 +214,26 @@ class LiveAsker:
             model=self.choice.model,
             at=datetime.now(UTC),
             seconds=round(seconds, 3),
-            usage=usage,
-            cost_usd=cost_usd,
-            raw=raw,
-            error=error,
+            **came,
         )
+
+
+class _Unanswerable(Exception):
+    """Only this request is not answered."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A question, worded for its vendor."""
+
+    asking: Asking
+    prompt: Prompt
+    wire: bytes
+    max_tokens: int
+    most_usd: Decimal | None
+    """The most that it can cost; None when the price is unknown."""
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
 
 
 def request_of(

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from pipelines import Launch, Pipeline, Step
 from providers import prices, registry
+from providers.address import is_loopback
 from providers.keys import keys_set
 from providers.prices import Rate
-from tasks.errors import NoProvider
+from tasks.errors import NoPrice, NoProvider
 
-__all__ = ["Asked", "Choice", "choose", "settle_choice"]
+__all__ = ["Asked", "Choice", "check_priced", "choose", "settle_choice"]
 
 MAX_TOKENS = 4096
 """Room for an answer, its reasoning included, when nobody says; a truncated unit gets more."""
@@ -39,6 +40,8 @@ class Choice:
     """The most that a truncated unit may be given."""
     timeout_seconds: float
     concurrency: int | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
 
 
 def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:
@@ -65,23 +68,51 @@ def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:
     return Asked(provider, model)
 
 
+def check_priced(choice: Choice) -> None:
+    """See that a cap on what is spent can hold.
+
+    Raises:
+        NoPrice: nobody knows what the model costs.
+    """
+    if choice.rate is None:
+        raise NoPrice(
+            f"--max-cost cannot hold: what {choice.model!r} of {choice.provider} costs is unknown. "
+            "Leave the cap out, choose another model (octobatch models lists them), or give its "
+            "price in a file of your own that OCTOBATCH_MODELS names."
+        )
+
+
 def settle_choice(
     pipeline: Pipeline, step: Step, asked: Asked, *, base_url: str | None, at: datetime
 ) -> Choice:
     """Return everything that asking at `step` needs; the rate is the one that holds at `at`."""
     provider, model = asked
-    most = registry.abilities(provider, model).max_output
-    room = step.max_tokens or MAX_TOKENS
+    abilities = registry.abilities(provider, model)
+    most = abilities.max_output
+    room = step.max_tokens or abilities.default_max_tokens or MAX_TOKENS
+    own = base_url or _base_url(pipeline, step, provider)
     return Choice(
         provider=provider,
         model=model,
-        base_url=base_url or _base_url(pipeline, step, provider),
-        rate=prices.rate(provider, model, "realtime", at),
+        base_url=own,
+        rate=_rate(provider, model, own, at),
         max_tokens=min(room, most) if most else room,
         max_output=most or room * 8,
         timeout_seconds=step.timeout_seconds or TIMEOUT_SECONDS,
         concurrency=step.concurrency,
+        requests_per_minute=step.requests_per_minute,
+        tokens_per_minute=step.tokens_per_minute,
     )
+
+
+def _rate(provider: str, model: str, base_url: str | None, at: datetime) -> Rate | None:
+    vendor = registry.vendor(provider)
+    if base_url in {None, vendor.base_url}:
+        return prices.rate(provider, model, "realtime", at)
+    if vendor.free and not is_loopback(str(base_url)):
+        return None
+    # Another's server has prices of its own, which only the user knows.
+    return prices.rate(provider, model, "realtime", at, own_only=True)
 
 
 def _base_url(pipeline: Pipeline, step: Step, provider: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,9 +18,11 @@ from providers.protocol import Provider
 from runs import runs_root
 from tasks.ask import LiveAsker, Rehearse, Trace
 from tasks.brake import Brake
-from tasks.choose import Asked, Choice, settle_choice
+from tasks.choose import Asked, Choice, check_priced, settle_choice
 from tasks.compute import compute, fan_out, gate
 from tasks.judging import MicroBatchJudge
+from tasks.meter import Meter
+from tasks.purse import Purse
 from tasks.work import Asking, Due, Outcome, Sink, StepAtWork, advance
 
 __all__ = ["Desk", "opened_desk"]
@@ -33,6 +35,7 @@ class _Line:
     choice: Choice
     provider: Provider
     limiter: Limiter
+    meter: Meter
     rehearse: Rehearse | None
 
 
@@ -51,6 +54,7 @@ class Desk:
     """Who is asked at each step, and who judges the answers."""
 
     brake: Brake
+    purse: Purse
     sandbox: Sandbox
     _places: Mapping[str, _Place]
 
@@ -93,6 +97,9 @@ class Desk:
             choice=line.choice,
             provider=line.provider,
             limiter=line.limiter,
+            meter=line.meter,
+            purse=self.purse,
+            sink=sink,
             trace=trace,
             brake=self.brake,
             rehearse=line.rehearse,
@@ -124,6 +131,7 @@ async def opened_desk(
     asked: Mapping[str, Asked],
     *,
     brake: Brake,
+    purse: Purse,
 ) -> AsyncGenerator[Desk]:
     """Open what `steps` need, those that ask at whom `asked` names, and close it at the end.
 
@@ -132,6 +140,7 @@ async def opened_desk(
 
     Raises:
         MissingKey, BadAddress: a provider that cannot be asked from here.
+        NoPrice: the purse has a cap, and what a model costs is unknown.
     """
     async with contextlib.AsyncExitStack() as stack:
         emulator_url = (
@@ -142,16 +151,24 @@ async def opened_desk(
         local_url = await _served(launch.gguf, stack) if launch.local and asked else None
         sandbox = await stack.enter_async_context(Sandbox())
         now = datetime.now(UTC)
-        lines = _Lines(stack, emulator_url)
+        choices = {
+            step.name: settle_choice(pipeline, step, asked[step.name], base_url=local_url, at=now)
+            for step in steps
+            if step.name in asked
+        }
+        if purse.cap_usd is not None:
+            for choice in choices.values():
+                check_priced(choice)
+        lines = _Lines(stack, emulator_url, choices.values())
         places: dict[str, _Place] = {}
         for step in steps:
             prepared = pipelines.prepare(pipeline, step)
             line = None
-            if step.name in asked:
-                choice = settle_choice(pipeline, step, asked[step.name], base_url=local_url, at=now)
-                line = _Line(choice, *lines.to(choice), _rehearse(pipeline, prepared, emulator_url))
+            if (choice := choices.get(step.name)) is not None:
+                rehearse = _rehearse(pipeline, prepared, emulator_url)
+                line = _Line(choice, *lines.to(choice), Meter(choice.rate), rehearse)
             places[step.name] = _Place(prepared, _work(pipeline, prepared, sandbox), line)
-        yield Desk(brake, sandbox, places)
+        yield Desk(brake, purse, sandbox, places)
 
 
 def _work(pipeline: Pipeline, prepared: PreparedStep, sandbox: Sandbox) -> StepAtWork:
@@ -174,9 +191,15 @@ async def _served(gguf: Path | None, stack: contextlib.AsyncExitStack) -> str:
 class _Lines:
     """Connections and limiters, each made once."""
 
-    def __init__(self, stack: contextlib.AsyncExitStack, emulator_url: str | None) -> None:
+    def __init__(
+        self,
+        stack: contextlib.AsyncExitStack,
+        emulator_url: str | None,
+        choices: Collection[Choice],
+    ) -> None:
         self._stack = stack
         self._emulator_url = emulator_url
+        self._choices = choices
         self._providers: dict[tuple[str, str | None], Provider] = {}
         self._limiters: dict[tuple[str, str | None, str], Limiter] = {}
 
@@ -191,10 +214,23 @@ class _Lines:
             self._providers[address] = provider
         line = (*address, choice.model)
         if line not in self._limiters:
-            # Who chose a concurrency knows their limits: slow start is for those who did not.
-            start, most = choice.concurrency or provider.limits.start, provider.limits.most
-            self._limiters[line] = Limiter(start, choice.concurrency or most)
+            self._limiters[line] = self._limiter(choice, provider)
         return provider, self._limiters[line]
+
+    def _limiter(self, choice: Choice, provider: Provider) -> Limiter:
+        """Return a limiter that keeps to the tightest of what the steps on its line ask for."""
+        asked = (choice.provider, choice.base_url, choice.model)
+        same = [one for one in self._choices if (one.provider, one.base_url, one.model) == asked]
+        at_once = _tightest(one.concurrency for one in same)
+        return Limiter(
+            # Who chose a concurrency knows their limits: slow start is for those who did not.
+            at_once or provider.limits.start,
+            at_once or provider.limits.most,
+        )
+
+
+def _tightest(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _rehearse(pipeline: Pipeline, prepared: PreparedStep, url: str | None) -> Rehearse | None:

@@ -12,7 +12,7 @@ __all__ = ["due"]
 
 
 def due(run: Run, step: str, chunk: str) -> list[Due]:
-    """Return the units that are due at `step`, with the answers that are on disk already."""
+    """Return the units that are due at `step`, with what is on disk of them already."""
     history = attempts(run.paths.chunk(chunk).results(step))
     sent_back = run.sent_back(chunk)
     reasons = _reasons(run, step, chunk)
@@ -20,12 +20,14 @@ def due(run: Run, step: str, chunk: str) -> list[Due]:
     for unit in run.due(step, chunk):
         unit_id = unit["unit_id"]
         turn = 1 + sum(by[unit_id] for by in sent_back.values())
-        answers = history.get(unit_id, ())
+        known = history.get(unit_id, ())
+        answers = [attempt for attempt in known if not attempt.lost]
         units.append(
             Due(
                 unit=unit,
                 round=turn,
                 history=[attempt for attempt in answers if attempt.round == turn],
+                lost=[call for call in known if call.lost and call.round == turn],
                 exchange=_exchange(answers, reasons.get(unit_id), turn),
                 sent_back=sent_back[step][unit_id] if step in sent_back else 0,
             )

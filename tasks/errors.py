@@ -1,10 +1,12 @@
 """Errors of the verbs, by what the caller can do.
 
 TaskError
-└── NoProvider      choose one: the message lists the choices
+├── NoProvider      choose one: the message lists the choices
+├── NoPrice         run without a cap, or say what the model costs
+└── CapReached      go on with a higher cap
 """
 
-__all__ = ["NoProvider", "TaskError"]
+__all__ = ["CapReached", "NoPrice", "NoProvider", "TaskError"]
 
 
 class TaskError(Exception):
@@ -13,3 +15,11 @@ class TaskError(Exception):
 
 class NoProvider(TaskError):
     """No step, pipeline or launch says which provider to ask."""
+
+
+class NoPrice(TaskError):
+    """A cap on what is spent cannot hold where the price is unknown."""
+
+
+class CapReached(TaskError):
+    """Another call might cost more than the run may still spend."""

@@ -1,19 +1,33 @@
 """What came of a chunk at a step, in numbers."""
 
 from collections import Counter
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 
-from runs import Attempt, Counts
+from runs import Attempt, Counts, total_usd
 from tasks.work import Invalid, Outcome, Returned, Skipped, Valid
 
 __all__ = ["counts"]
 
 
-def counts(outcomes: Iterable[Outcome], *, entered: int, seconds: float = 0.0) -> Counts:
-    """Return what is known of a round: each outcome and its attempts once; the rest is open."""
+def counts(
+    outcomes: Iterable[Outcome],
+    attempts: Sequence[Attempt],
+    *,
+    entered: int,
+    lost: Iterable[Attempt] = (),
+    seconds: float = 0.0,
+) -> Counts:
+    """Return what is known of a round: its outcomes so far; units without one are open.
+
+    Args:
+        outcomes: Of the units that have one.
+        attempts: All askings of the round, also of units that are still open.
+        entered: How many units are due.
+        lost: Calls that were sent and never answered.
+        seconds: How long it took.
+    """
     settled = list(outcomes)
-    attempts = [attempt for outcome in settled for attempt in outcome.attempts]
+    answered = [attempt for attempt in attempts if attempt.error is None]
     return Counts(
         entered=entered,
         valid=sum(isinstance(outcome, Valid) for outcome in settled),
@@ -22,7 +36,9 @@ def counts(outcomes: Iterable[Outcome], *, entered: int, seconds: float = 0.0) -
         returned=sum(isinstance(outcome, Returned) for outcome in settled),
         attempts=len(attempts),
         tokens=_tokens(attempts),
-        cost_usd=_cost(attempts),
+        cost_usd=total_usd(attempt.cost_usd for attempt in answered),
+        retry_usd=total_usd(a.cost_usd for a in answered if (a.round, a.attempt) > (1, 1)),
+        possible_usd=total_usd(attempt.possible_usd for attempt in lost),
         seconds=seconds,
     )
 
@@ -32,10 +48,3 @@ def _tokens(attempts: Iterable[Attempt]) -> dict[str, int]:
     for attempt in attempts:
         total.update(attempt.usage or {})
     return dict(total)
-
-
-def _cost(attempts: Iterable[Attempt]) -> Decimal | None:
-    """Return the sum, or None as soon as one answer's price is unknown: a part is not the whole."""
-    answered = [attempt.cost_usd for attempt in attempts if attempt.error is None]
-    known = [cost for cost in answered if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(answered) else None

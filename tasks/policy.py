@@ -1,10 +1,10 @@
 """What happens to a unit whose attempt failed: asked again, sent back, or final. The one policy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
 
-__all__ = ["Again", "Back", "FailureClass", "Final", "treatment"]
+__all__ = ["TREATMENTS", "Again", "Back", "FailureClass", "Final", "treatment"]
 
 
 class FailureClass(StrEnum):
@@ -20,6 +20,8 @@ class FailureClass(StrEnum):
     """The model declined, or the provider blocked the answer."""
     REJECTED = "rejected"
     """The provider does not accept this request."""
+    TRANSPORT = "transport"
+    """No answer came, however often it was asked, though the provider answers others."""
     TEMPLATE = "template"
     """The prompt could not be rendered for this unit."""
     EXPRESSION = "expression"
@@ -31,7 +33,14 @@ class FailureClass(StrEnum):
         return self in _HARD
 
 
-_HARD = frozenset({FailureClass.REJECTED, FailureClass.TEMPLATE, FailureClass.EXPRESSION})
+_HARD = frozenset(
+    {
+        FailureClass.REJECTED,
+        FailureClass.TRANSPORT,
+        FailureClass.TEMPLATE,
+        FailureClass.EXPRESSION,
+    }
+)
 _VERDICTS = frozenset({FailureClass.VALIDATION, FailureClass.EXPRESSION})
 """What a step finds wrong with what it was given, rather than with how its own answer is worded."""
 
@@ -56,6 +65,26 @@ class Final:
     """The failure stands."""
 
 
+_AFRESH = Again(feedback=False, more_tokens=False)
+_CORRECTED = Again(feedback=True, more_tokens=False)
+_LONGER = Again(feedback=False, more_tokens=True)
+_FINAL = Final()
+
+TREATMENTS: Mapping[FailureClass, Again | Final] = {
+    FailureClass.SCHEMA_VALIDATION: _CORRECTED,
+    FailureClass.VALIDATION: _CORRECTED,
+    FailureClass.TRUNCATED: _LONGER,
+    FailureClass.REFUSED: _AFRESH,
+    FailureClass.REJECTED: _FINAL,
+    FailureClass.TRANSPORT: _FINAL,
+    FailureClass.TEMPLATE: _FINAL,
+    FailureClass.EXPRESSION: _FINAL,
+}
+"""What follows a failure, as long as the unit may be asked again."""
+_ONCE = frozenset({FailureClass.REFUSED})
+"""Failures after which a second asking is the last: a refusal is seldom a mood."""
+
+
 def treatment(
     failure: FailureClass, attempt: int, *, max_retries: int, returns_left: int | None = None
 ) -> Again | Back | Final:
@@ -70,17 +99,5 @@ def treatment(
     """
     if returns_left is not None and failure in _VERDICTS:
         return Back() if returns_left > 0 else Final()
-    if attempt > max_retries:
-        return Final()
-    match failure:
-        case FailureClass.SCHEMA_VALIDATION | FailureClass.VALIDATION:
-            return Again(feedback=True, more_tokens=False)
-        case FailureClass.TRUNCATED:
-            return Again(feedback=False, more_tokens=True)
-        case FailureClass.REFUSED:
-            # A refusal is seldom a mood: once more, then believe it.
-            return Again(feedback=False, more_tokens=False) if attempt == 1 else Final()
-        case FailureClass.REJECTED | FailureClass.TEMPLATE | FailureClass.EXPRESSION:
-            return Final()
-        case _:
-            assert_never(failure)
+    most = min(max_retries, 1) if failure in _ONCE else max_retries
+    return TREATMENTS[failure] if attempt <= most else _FINAL

@@ -9,7 +9,7 @@ from pipelines import Launch, Pipeline
 from providers import local
 from providers.connect import connect
 from providers.preflight import preflight
-from tasks.choose import choose, settle_choice
+from tasks.choose import check_priced, choose, settle_choice
 
 __all__ = ["make_ready"]
 
@@ -25,6 +25,7 @@ def make_ready(pipeline: Pipeline, launch: Launch) -> None:
 
     Raises:
         NoProvider, UnknownProvider: a step that nobody answers.
+        NoPrice: a cap on what is spent, and a model whose price is unknown.
         MissingKey, BadAddress: set the variable, correct the address, or emulate.
         Misconfigured: the provider refuses the key, the account or the model; or no local model.
         Unreachable: there is nobody at the address.
@@ -33,6 +34,8 @@ def make_ready(pipeline: Pipeline, launch: Launch) -> None:
     for step in pipeline.asking:
         asked = choose(pipeline, step, launch)
         choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
+        if launch.max_cost is not None:
+            check_priced(choice)
         lines.add(_Line(choice.provider, choice.model, choice.base_url))
     if launch.local is not None:
         local.check(launch.gguf)

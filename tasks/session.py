@@ -6,7 +6,8 @@ import itertools
 import math
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,9 +33,12 @@ from tasks.choose import Asked
 from tasks.compute import children
 from tasks.desk import Desk, opened_desk
 from tasks.due import due
+from tasks.errors import CapReached
 from tasks.outcomes import counts
 from tasks.post_process import post_process
+from tasks.purse import Purse
 from tasks.scripts import run_scripts
+from tasks.spent import spent_usd
 from tasks.work import Invalid, Open, Outcome, Returned, Skipped, Valid
 
 __all__ = ["End", "Session", "Tally", "find", "opened"]
@@ -57,11 +61,15 @@ class Tally:
 
     step: str
     units: int
+    attempts: list[Attempt]
+    """Askings, by earlier holders of the run too; also of units whose outcome is to come."""
+    lost: list[Attempt]
+    """Calls that were sent and never answered."""
     outcomes: list[Outcome] = field(default_factory=list["Outcome"])
 
     def counts(self) -> Counts:
         """Return what is known of it so far."""
-        return counts(self.outcomes, entered=self.units)
+        return counts(self.outcomes, self.attempts, entered=self.units, lost=self.lost)
 
 
 @dataclass
@@ -74,6 +82,8 @@ class Session:
     desk: Desk
     tallies: dict[str, Tally] = field(default_factory=dict)
     """Chunks under way, by name; one that waits for its retry is not among them."""
+    _resting: dict[str, tuple[str, Counts]] = field(default_factory=dict[str, tuple[str, Counts]])
+    """Chunks whose round was left open, with its step and what is known of it."""
     paused_for: str | None = None
     trouble: BaseException | None = None
     """What went wrong beside the chunks: in telling others, or in keeping the run."""
@@ -108,21 +118,31 @@ class Session:
         Answers that an earlier process wrote down count as they are.
         """
         began = time.monotonic()
+        self._resting.pop(chunk, None)
         units = due(self.run, step, chunk)
-        tally = self.tallies[chunk] = Tally(step, len(units))
+        tally = self.tallies[chunk] = Tally(
+            step,
+            len(units),
+            attempts=[attempt for unit in units for attempt in unit.history],
+            lost=[call for unit in units for call in unit.lost],
+        )
         trace = partial(self.run.trace, step=step, chunk=chunk)
+        still_open = True
         try:
             async with self._results(step, chunk) as results:
                 sink = _Sink(results, tally, self.brake)
                 outcomes = await self.desk.take(step, units, sink, trace)
-            closing = counts(outcomes, entered=len(units), seconds=time.monotonic() - began)
+            closing = replace(tally.counts(), seconds=time.monotonic() - began)
             if not any(isinstance(outcome, Open) for outcome in outcomes):
                 # A disk takes its time to sync, and other chunks have answers coming in.
                 await asyncio.to_thread(self._close_round, chunk, step, outcomes, closing)
+                still_open = False
         finally:
-            if self.brake.pulled:
-                self.hint(force=True)  # what a round cost that stays open is not forgotten
             del self.tallies[chunk]
+            if still_open:  # what it cost so far is not forgotten
+                self._resting[chunk] = step, tally.counts()
+            if self.brake.pulled:
+                self.hint(force=True)
         return {
             "in": closing.entered,
             "valid": closing.passed,
@@ -166,6 +186,8 @@ class Session:
             yield
         except (Misconfigured, Unreachable) as error:
             self._pause(f"provider: {error}")
+        except CapReached as error:
+            self._pause(f"cap: {error}")
         except OSError as error:
             self.brake.pull()
             if (reason := disk_trouble(error)) is None:
@@ -210,9 +232,11 @@ class Session:
 
     def hint(self, *, force: bool = False) -> None:
         """Tell those who watch from outside how far the open rounds are."""
-        rounds = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
+        under_way = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
+        rounds = {**self._resting, **under_way}
         if force or rounds != self._hinted:
-            self.run.hint(rounds, self.desk.limits(), force=force)
+            reserved = self.desk.purse.reserved_usd
+            self.run.hint(rounds, self.desk.limits(), reserved_usd=reserved, force=force)
         self._hinted = rounds
 
     def hinted(self, task: asyncio.Task[None]) -> None:
@@ -232,6 +256,14 @@ class _Sink:
     brake: Brake
 
     def keep(self, attempt: Attempt) -> None:
+        self._write(attempt)
+        self.tally.attempts.append(attempt)
+
+    def lose(self, call: Attempt) -> None:
+        self._write(call)
+        self.tally.lost.append(call)
+
+    def _write(self, attempt: Attempt) -> None:
         assert self.results is not None, "only a step that asks is answered"
         try:
             self.results.keep(attempt)
@@ -253,12 +285,17 @@ def find(run_dir: Path) -> Session | None:
 
 @contextlib.asynccontextmanager
 async def opened(
-    run_dir: Path, *, flow_run: str | None = None, allow_scripts: bool = False
+    run_dir: Path,
+    *,
+    flow_run: str | None = None,
+    allow_scripts: bool = False,
+    max_cost: Decimal | None = None,
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
     An exception of ours fails the run, with its message, and goes on to the caller. Scripts of the
-    pipeline are called only if whoever opens it allows it, whatever the run says.
+    pipeline are called only if whoever opens it allows it, whatever the run says. A `max_cost` in
+    USD holds from now on in place of the one that the run has.
 
     Raises:
         RunHeld: another process works on it.
@@ -270,10 +307,12 @@ async def opened(
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run_dir)
         launch = Launch.model_validate({**run.state.launch, "allow_scripts": allow_scripts})
+        if max_cost not in {None, launch.max_cost}:
+            run.relaunch(max_cost=max_cost)
+            launch = launch.model_copy(update={"max_cost": max_cost})
+        asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
-            opened_desk(
-                pipeline, pipeline.unit_steps, launch, _asked(run.state.steps), brake=Brake()
-            )
+            opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)
         )
         session = Session(run, pipeline, launch, desk)
         stack.callback(_held.pop, run_dir)
@@ -287,6 +326,11 @@ async def opened(
         except BaseException as error:
             _write_down(run, error)
             raise
+
+
+def _purse(run: Run, cap_usd: Decimal | None) -> Purse:
+    """Open a purse; only a cap is worth reading every open chunk's history."""
+    return Purse() if cap_usd is None else Purse(cap_usd, spent_usd(run))
 
 
 def _write_down(run: Run, error: BaseException) -> None:

@@ -23,6 +23,7 @@ from tasks.choose import choose
 from tasks.compute import children
 from tasks.desk import opened_desk
 from tasks.errors import TaskError
+from tasks.purse import Purse
 from tasks.work import Due, Invalid, Nowhere, Open, Outcome, Returned, Skipped, Valid
 
 __all__ = ["main", "through"]
@@ -56,7 +57,7 @@ async def through(
         raise _BadInput(f"{step!r} is a script over a whole run, not a step that units go through")
     asked = {step: choose(pipeline, one, launch)} if one.scope is Scope.CHUNK else {}
     rest, failed = iter(units), 0
-    async with opened_desk(pipeline, [one], launch, asked, brake=Brake()) as desk:
+    async with opened_desk(pipeline, [one], launch, asked, brake=Brake(), purse=Purse()) as desk:
         while some := list(islice(rest, READ_AHEAD)):
             outcomes = await desk.take(step, [Due(unit) for unit in some], Nowhere(), _untraced)
             failed += sum(_written(outcome, one, ends) for outcome in outcomes)

@@ -22,6 +22,8 @@ class Due:
     """1 until a later step sends the unit back."""
     history: Sequence[Attempt] = ()
     """What it has been answered in this round so far, oldest first."""
+    lost: Sequence[Attempt] = ()
+    """Calls for it in this round that were sent and never answered."""
     exchange: Exchange | None = None
     """Why a later step has sent it back here."""
     sent_back: int = 0
@@ -140,6 +142,10 @@ class Sink(Protocol):
         """Take an answer the moment it is there."""
         ...
 
+    def lose(self, call: Attempt) -> None:
+        """Take a call that was sent and not answered: it may be on the bill."""
+        ...
+
     def done(self, outcome: Outcome) -> None:
         """Take a unit's outcome at this step."""
         ...
@@ -149,6 +155,9 @@ class Nowhere:
     """A sink for those who need only what the engine returns."""
 
     def keep(self, attempt: Attempt) -> None:
+        """Let it go."""
+
+    def lose(self, call: Attempt) -> None:
         """Let it go."""
 
     def done(self, outcome: Outcome) -> None:

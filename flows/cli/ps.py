@@ -67,7 +67,7 @@ def _table(views: Iterable["RunView"]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from flows.summary import cost_in_words
+    from flows.money import cost_in_words
     from runs import totals
 
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -1,10 +1,29 @@
 """`octobatch run`: start a run of a pipeline, or go on with a run."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
 __all__ = ["command"]
+
+
+class Usd(click.ParamType[Decimal]):
+    """An amount of US dollars above 0."""
+
+    name = "usd"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        """Return the amount, with or without a dollar sign."""
+        try:
+            usd = Decimal(str(value).removeprefix("$"))
+        except InvalidOperation:
+            usd = Decimal(0)
+        if not (usd.is_finite() and usd > 0):
+            self.fail(f"{value!r} is not an amount of dollars, such as 2.50", param, ctx)
+        return usd
 
 
 @click.command("run")
@@ -26,6 +45,12 @@ __all__ = ["command"]
 @click.option("--sample", type=click.IntRange(min=1), help="N units at random, always the same N.")
 @click.option("--provider", help="Ask this provider at every step.")
 @click.option("--model", help="Ask this model at every step.")
+@click.option(
+    "--max-cost",
+    type=Usd(),
+    metavar="USD",
+    help="Pause before more than so many dollars are spent; go on with a higher one.",
+)
 @click.option(
     "--emulate", is_flag=True, help="Rehearse: a stand-in on this machine answers, nothing is paid."
 )

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from flows import summary
+from flows.money import cost_in_words
 from runs import Counts, Run, Status, Told, read
 
 HOSTILE = "[red]gone[/red] \x1b[2J\x1b]0;owned\x07 \u202e\x00 end"
@@ -127,7 +128,7 @@ def test_what_others_wrote_is_shown_and_never_obeyed(make_view, failure, where):
 @pytest.mark.parametrize(
     ("cost_usd", "emulated", "words"),
     [
-        (Decimal("1234.5"), False, "$1,234.5000"),
+        (Decimal("1234.5"), False, "$1,234.50"),
         (Decimal(0), False, "$0.0000"),
         (None, False, "unknown"),
         (None, True, "unknown (emulated: nothing was paid)"),
@@ -135,7 +136,7 @@ def test_what_others_wrote_is_shown_and_never_obeyed(make_view, failure, where):
 )
 def test_a_cost_is_never_guessed(cost_usd, emulated, words):
     """Unknown is a word, not 0; what was not paid is marked."""
-    assert summary.cost_in_words(cost_usd, emulated=emulated) == words
+    assert cost_in_words(cost_usd, emulated=emulated) == words
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,23 @@ import pytest
 
 import pipelines
 from pipelines import Error, Exchange
-from providers.errors import Misconfigured, RequestRejected, Retryable, Unreachable
+from providers.errors import (
+    Misconfigured,
+    RequestRejected,
+    Retryable,
+    UnknownOutcome,
+    Unreachable,
+)
 from providers.limit import Limiter
 from providers.protocol import Answer, Limits
+from runs import Attempt
 from tasks.ask import LiveAsker
 from tasks.brake import Brake
 from tasks.choose import Asked, Choice, settle_choice
-from tasks.work import Asking
+from tasks.errors import CapReached
+from tasks.meter import Meter
+from tasks.purse import Purse
+from tasks.work import Asking, Nowhere
 
 BODY = {
     "choices": [
@@ -39,14 +49,16 @@ class Provider:
     name: str = "openai"
     limits: Limits = field(default_factory=lambda: Limits(4, 4))
 
-    async def ask(self, wire, *, timeout_seconds=600.0):
+    async def ask(self, wire, *, model, timeout_seconds=600.0):
+        assert model == "gpt-6-luna"
         self.sent.append(json.loads(wire))
         self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
+        said = self.says(self.sent[-1]) if callable(self.says) else self.says
+        if isinstance(said, Exception):
+            raise said
+        return said
 
     async def close(self):
         pass
@@ -67,11 +79,26 @@ def traced():
     return []
 
 
+@dataclass
+class Losses(Nowhere):
+    """Keeps the calls that were lost."""
+
+    calls: list[Attempt] = field(default_factory=list)
+
+    def lose(self, call):
+        self.calls.append(call)
+
+
+async def at_once(_):
+    """Sleep for no time."""
+    await asyncio.sleep(0)
+
+
 @pytest.fixture
 def make_asker(pipeline, traced):
     """Make an asker of the demo's first step."""
 
-    def make(provider, *, limiter=None, brake=None, rehearse=None, **choice):
+    def make(provider, *, limiter=None, brake=None, rehearse=None, purse=None, sink=None, **choice):
         step = pipeline.step("generate")
         settled: Choice = settle_choice(
             pipeline,
@@ -80,11 +107,15 @@ def make_asker(pipeline, traced):
             base_url=None,
             at=datetime(2026, 11, 22, tzinfo=UTC),
         )
+        chosen = replace(settled, **choice)
         return LiveAsker(
             step=pipelines.prepare(pipeline, step),
-            choice=replace(settled, **choice),
+            choice=chosen,
             provider=provider,
             limiter=limiter or Limiter(4, 4),
+            meter=Meter(chosen.rate),
+            purse=purse or Purse(),
+            sink=sink or Nowhere(),
             trace=lambda **line: traced.append(line),
             brake=brake or Brake(),
             rehearse=rehearse,
@@ -241,3 +272,87 @@ async def test_a_pause_of_the_limiter_does_not_outlast_the_grace(make_asker, uni
     brake.pull()
     async with asyncio.timeout(5):
         assert await waiting is None
+
+
+def of_a_probe(body):
+    return "Say ok." in body["messages"][-1]["content"]
+
+
+async def test_a_request_that_alone_is_never_answered_fails_by_itself(make_asker, unit):
+    """One poisonous prompt does not pause a run for ever, as if there were an outage."""
+    provider = Provider(lambda body: ANSWER if of_a_probe(body) else Retryable("500", None, 500))
+    asker = make_asker(provider, limiter=Limiter(4, 4, sleep=at_once))
+    attempt = await asker(asking(unit))
+    assert attempt.error["class"] == "transport"
+    assert "500" in attempt.error["message"]
+    probes = [of_a_probe(body) for body in provider.sent]
+    assert probes[-2:] == [True, False]  # once more, since the provider may just have come back
+    assert probes.count(True) == 1
+
+
+async def test_a_provider_that_is_back_answers_whom_it_kept_waiting(make_asker, unit):
+    """No unit fails for its sins."""
+    back = []
+
+    def says(body):
+        if of_a_probe(body):
+            back.append(True)
+        return ANSWER if back else Retryable("500", None, 500)
+
+    attempt = await make_asker(Provider(says), limiter=Limiter(4, 4, sleep=at_once))(asking(unit))
+    assert attempt.raw == ANSWER.raw
+
+
+async def test_in_an_outage_nobody_fails(make_asker, unit):
+    provider = Provider(Retryable("503", None, 503))
+    with pytest.raises(Unreachable):
+        await make_asker(provider, limiter=Limiter(4, 4, sleep=at_once))(asking(unit))
+
+
+async def test_a_call_without_an_answer_may_be_on_the_bill(make_asker, unit):
+    """What it may have cost at most counts as spent, and is told beside what is known."""
+    said = iter([UnknownOutcome("cut off"), ANSWER])
+    purse, sink = Purse(Decimal(1)), Losses()
+    asker = make_asker(
+        Provider(lambda _: next(said)),
+        limiter=Limiter(4, 4, sleep=at_once),
+        purse=purse,
+        sink=sink,
+    )
+    attempt = await asker(asking(unit))
+    (lost,) = sink.calls
+    assert lost.lost
+    assert lost.raw is None
+    assert lost.possible_usd > attempt.cost_usd
+    assert purse.spent_usd == lost.possible_usd + attempt.cost_usd
+    assert purse.reserved_usd == 0
+
+
+async def test_a_call_that_was_turned_away_costs_nothing(make_asker, unit):
+    said = iter([Retryable("busy", 0.0, 429), ANSWER])
+    purse, sink = Purse(), Losses()
+    limiter = Limiter(4, 4, sleep=at_once)
+    asker = make_asker(Provider(lambda _: next(said)), limiter=limiter, purse=purse, sink=sink)
+    attempt = await asker(asking(unit))
+    assert sink.calls == []
+    assert purse.spent_usd == attempt.cost_usd
+
+
+async def test_a_call_that_the_cap_has_no_room_for_is_not_sent(make_asker, unit):
+    """And nobody else is asked either."""
+    provider, brake = Provider(), Brake()
+    asker = make_asker(provider, brake=brake, purse=Purse(Decimal("0.000001")))
+    with pytest.raises(CapReached):
+        await asker(asking(unit))
+    assert provider.sent == []
+    assert brake.pulled
+
+
+async def test_an_answer_without_a_bill_takes_all_that_was_reserved(make_asker, unit):
+    """What it took is unknown, and a cap must hold."""
+    body = {"choices": BODY["choices"]}
+    purse = Purse(Decimal(1))
+    answer = Answer(json.dumps(body).encode(), body, 200, {}, 0.25)
+    attempt = await make_asker(Provider(answer), purse=purse)(asking(unit))
+    assert attempt.cost_usd is None
+    assert purse.spent_usd > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.policy import Again, Back, FailureClass, Final, treatment
+from tasks.policy import TREATMENTS, Again, Back, FailureClass, Final, treatment
 
 WITH_FEEDBACK = Again(feedback=True, more_tokens=False)
 AFRESH = Again(feedback=False, more_tokens=False)
@@ -22,6 +22,7 @@ LONGER = Again(feedback=False, more_tokens=True)
         (FailureClass.REFUSED, 1, AFRESH),
         (FailureClass.REFUSED, 2, Final()),
         (FailureClass.REJECTED, 1, Final()),
+        (FailureClass.TRANSPORT, 1, Final()),
         (FailureClass.TEMPLATE, 1, Final()),
         (FailureClass.EXPRESSION, 1, Final()),
     ],
@@ -29,6 +30,10 @@ LONGER = Again(feedback=False, more_tokens=True)
 def test_what_follows_a_failed_attempt(failure, attempt, follows):
     """A failed answer is asked again while that can help, five times at most here."""
     assert treatment(failure, attempt, max_retries=5) == follows
+
+
+def test_every_class_of_failure_has_its_treatment():
+    assert set(TREATMENTS) == set(FailureClass)
 
 
 @pytest.mark.parametrize("failure", FailureClass)

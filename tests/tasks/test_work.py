@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines import Error, Exchange, Passed
 from runs import Attempt
 from tasks.policy import FailureClass
-from tasks.work import Due, Failed, Invalid, Open, Returned, StepAtWork, Valid, advance
+from tasks.work import Due, Failed, Invalid, Nowhere, Open, Returned, StepAtWork, Valid, advance
 
 UNITS = [Due({"unit_id": name, "n": n}) for n, name in enumerate("abcd")]
 ATTEMPT = Attempt(
@@ -44,7 +44,7 @@ class Asker:
 
 
 @dataclass
-class Memory:
+class Memory(Nowhere):
     """A sink to look into."""
 
     kept: list[Any] = field(default_factory=list)
