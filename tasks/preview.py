@@ -23,6 +23,7 @@ from tasks.ask import request_of
 from tasks.choose import choose, settle_choice
 from tasks.compute import children, compute, fan_out, gate
 from tasks.errors import NoProvider
+from tasks.meter import USUAL_BYTES_PER_TOKEN
 from tasks.rehearsal import Rehearsal, RehearsalJudge
 from tasks.work import (
     Due,
@@ -39,9 +40,6 @@ from tasks.work import (
 
 __all__ = ["Shown", "Wording", "preview"]
 
-BYTES_PER_TOKEN = 4
-"""Of English; what a model counts is known when it has answered."""
-
 _Fields: TypeAlias = Mapping[str, Any]
 
 
@@ -57,7 +55,7 @@ class Wording:
     @property
     def tokens(self) -> int:
         """Return about how many tokens it has."""
-        return -(-self.size_bytes // BYTES_PER_TOKEN)
+        return -(-self.size_bytes // USUAL_BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,8 @@ class Shown:
     """What the unit has after this step and had not before."""
     failed: bool = False
     """The unit does not pass; the note says why."""
+    children: int = 1
+    """What becomes of one unit at a fan-out."""
 
 
 class _Look(NamedTuple):
@@ -188,9 +188,11 @@ class _Previewed:
             return self._after(shown, unit, outcome)
         first, *others = [*children([outcome], self.step)] or [None]
         if first is None:
-            return _Look(replace(shown, note="the list is empty: it has no children"), None)
+            note = "the list is empty: it has no children"
+            return _Look(replace(shown, note=note, children=0), None)
         note = f"{1 + len(others):,} children; the first of them is {first['unit_id']}"
-        return self._after(replace(shown, note=note), unit, Valid(first))
+        shown = replace(shown, note=note, children=1 + len(others))
+        return self._after(shown, unit, Valid(first))
 
     def _work(self, prepared: PreparedStep) -> StepAtWork:
         asks = self.step.scope is Scope.CHUNK

@@ -1,6 +1,7 @@
 """The door `run`: what is meant by what was typed, and what is refused before anything happens."""
 
 import shutil
+from decimal import Decimal
 
 import pytest
 
@@ -148,12 +149,39 @@ def test_a_pipeline_outside_the_root_makes_a_run_inside_it(folder, runs_dir):
     assert pipelines.load_frozen(runs_dir / "mine").name == "Elsewhere"
 
 
-def test_many_requests_are_agreed_to_first(runs_dir, monkeypatch):
+def test_many_requests_are_agreed_to_first(runs_dir, monkeypatch, capsys):
     """120 paid requests are not sent because somebody pressed return; a script says --yes."""
     monkeypatch.setattr(door, "make_ready", lambda *_, **__: None)
-    with pytest.raises(BadRequest, match=r"At least 120 requests .* say --yes"):
+    monkeypatch.setenv("OCTOBATCH_ASK_ABOVE_UNITS", "50")
+    with pytest.raises(BadRequest, match=r"At least 120 requests, for about .* say --yes"):
         go("NpcDialog")
     assert not list(runs_dir.iterdir())
+    table = capsys.readouterr().err
+    assert "openai/gpt-6-luna" in table
+    assert "at most" in table
+
+
+def test_dear_requests_are_agreed_to_first(runs_dir, monkeypatch):
+    """However few they are."""
+    monkeypatch.setattr(door, "make_ready", lambda *_, **__: None)
+    monkeypatch.setenv("OCTOBATCH_ASK_ABOVE_USD", "0.000001")
+    with pytest.raises(BadRequest, match="say --yes"):
+        go("NpcDialog", told={"max_units": 2})
+    assert not list(runs_dir.iterdir())
+
+
+def test_a_threshold_that_is_no_number_is_said(monkeypatch):
+    monkeypatch.setattr(door, "make_ready", lambda *_, **__: None)
+    monkeypatch.setenv("OCTOBATCH_ASK_ABOVE_USD", "much")
+    with pytest.raises(BadRequest, match="OCTOBATCH_ASK_ABOVE_USD is 'much'"):
+        go("NpcDialog", told={"max_units": 2})
+
+
+def test_a_run_keeps_to_the_options_it_was_made_with(folder, runs_dir):
+    """But for a cap, which may be raised."""
+    go(str(folder), told={"emulate": True, "name": "mine"}, init_only=True)
+    with pytest.raises(BadRequest, match="--sample has no place here"):
+        go("mine", told={"sample": 3, "max_cost": Decimal(1)})
 
 
 def test_nobody_to_ask_is_found_before_anything_is_written(folder, runs_dir):
