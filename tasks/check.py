@@ -9,8 +9,9 @@ from pipelines import Launch, Pipeline, Problem, Scope, Step
 from pipelines.folder import CONFIG, inside
 from pipelines.schemas import SchemaFault, parse_schema
 from pipelines.strict_yaml import Document
-from providers import openai_schema, registry
+from providers import registry
 from providers.address import checked
+from providers.connect import codec
 from providers.errors import BadAddress, UnknownProvider
 from providers.neutral import Request
 from providers.registry import Abilities, Vendor
@@ -19,8 +20,8 @@ from tasks.errors import NoProvider
 
 __all__ = ["Asked", "check_asking"]
 
-_STRICT = "openai"
-"""The wire format whose schemas are enforced in a subset of JSON Schema only."""
+_ALL_REQUIRED = frozenset({"openai"})
+"""Wire formats that hold a model only to schemas whose keys are all required."""
 
 
 class Asked(NamedTuple):
@@ -88,8 +89,8 @@ class _Check:
         if not abilities.json_schema:
             message = f"{model} is not held to the schema while it writes: replies are only checked"
             yield self._at("output_schema", message)
-        elif vendor.adapter == _STRICT:
-            yield from self._schema(provider)
+        else:
+            yield from self._schema(provider, vendor)
 
     def _settings(self, model: str, abilities: Abilities) -> Iterator[Problem]:
         step = self.step
@@ -107,26 +108,27 @@ class _Check:
                 "" if abilities.temperature != "unless reasoning" else " but with reasoning: none"
             )
             takes = only if key == "temperature" else ""
-            yield self._at(key, f"{model} takes no {key}{takes}: it is left out")
-        efforts = abilities.reasoning
-        if efforts and step.reasoning is not None and step.reasoning not in efforts:
-            message = f"{model} does not know reasoning {step.reasoning!r}"
-            listed = f"{_near(step.reasoning, efforts)} (one of: {', '.join(efforts)})"
-            yield self._at("reasoning", f"{message}{listed}")
+            what = f"takes no {key}{takes}"
+            if key == "reasoning" and abilities.reasoning:
+                efforts, effort = abilities.reasoning, str(step.reasoning)
+                near = f"{_near(effort, efforts)} (one of: {', '.join(efforts)})"
+                what = f"does not know reasoning {effort!r}{near}"
+            yield self._at(key, f"{model} {what}: it is left out")
         most = abilities.max_output
         if most is not None and (step.max_tokens or 0) > most:
             message = f"{model} writes {most} tokens at most: max_tokens {step.max_tokens} is cut"
             yield self._at("max_tokens", f"{message} to that")
 
-    def _schema(self, provider: str) -> Iterator[Problem]:
+    def _schema(self, provider: str, vendor: Vendor) -> Iterator[Problem]:
         path = inside(self.pipeline.folder / "schemas", str(self.step.output_schema))
         try:
             schema = parse_schema(path.read_bytes()).document if path else {}
         except (OSError, SchemaFault):  # told of where schemas are checked
             return
-        if path is None or openai_schema.strict(schema) is not None:
+        if path is None or codec(provider).enforced(schema) is not None:
             return
-        message = f"{provider} cannot hold a model to this schema while it writes ({_why(schema)})"
+        why = _why(schema, all_required=vendor.adapter in _ALL_REQUIRED)
+        message = f"{provider} cannot hold a model to this schema while it writes ({why})"
         yield Problem(path, None, f"{message}: it is told of it, and replies are checked")
 
     def _at(self, key: str, message: str, value: str | None = None) -> Problem:
@@ -140,7 +142,7 @@ class _Check:
         return Problem(path, self.document.line(("api", key)), message)
 
 
-def _why(schema: Mapping[str, object]) -> str:
+def _why(schema: Mapping[str, object], *, all_required: bool) -> str:
     """Return the likeliest reason that a schema is not in the subset."""
     properties, required = schema.get("properties"), schema.get("required")
     if not isinstance(properties, dict):
@@ -148,10 +150,11 @@ def _why(schema: Mapping[str, object]) -> str:
     if schema.get("additionalProperties", False) is not False:
         return "`additionalProperties` is not false"
     names = properties.keys() - set(required if isinstance(required, list) else ())
-    if names:
+    if names and all_required:
         listed = ", ".join(sorted(repr(name) for name in names))
         return f"not `required`, and not null either: {listed}"
-    return "only types, enums, lists, and objects whose keys are all required can be enforced"
+    keys = "keys are all required" if all_required else "keys are all named"
+    return f"only types, enums, lists, and objects whose {keys} can be enforced"
 
 
 def _near(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:

@@ -62,7 +62,7 @@ def test_who_can_be_asked_like_this_is_not_spoken_of(said, api, step):
 
 
 def test_a_provider_that_there_is_not_is_a_mistake(said):
-    known = "(one of: openai, local)"
+    known = "(one of: openai, anthropic, gemini, local)"
     assert said("provider: opnai") == [
         [f"config.yaml:3: there is no provider 'opnai'; did you mean 'openai'? {known}"],
         [],
@@ -115,7 +115,7 @@ def test_a_model_whose_price_nobody_knows_is_doubted(said):
             (
                 "config.yaml:5: step 'tell': gpt-6-luna does not know reasoning 'hihg'; "
                 "did you mean "
-                "'high'? (one of: none, low, medium, high, xhigh, max)"
+                "'high'? (one of: none, low, medium, high, xhigh, max): it is left out"
             ),
         ),
         (
