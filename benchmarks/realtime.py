@@ -15,17 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 CONFIG = """\
 name: Bench
 items_source: items.jsonl
 units: {strategy: direct}
 chunk_size: 100
-api: {provider: openai, model: gpt-6-luna, concurrency: %d}
+api: {provider: %s, model: %s, concurrency: %d}
 pipeline:
   - name: label
     template: label.jinja2
@@ -43,6 +43,14 @@ SCHEMA = {
     "required": ["label", "score"],
     "additionalProperties": False,
 }
+UNBOUNDED = {
+    **SCHEMA,
+    "properties": {
+        "label": {"type": "string", "enum": ["billing", "fault", "praise"]},
+        "score": {"type": "integer", "description": "(minimum: 0, maximum: 10)"},
+    },
+}
+"""What Anthropic takes of it."""
 TEXT = "The printer on the third floor is on fire again, and nobody answers the phone. " * 8
 
 
@@ -69,23 +77,43 @@ def _cpu() -> float:
     return sum(use.ru_utime + use.ru_stime for use in used)
 
 
-def make_pipeline(folder: Path, units: int, in_flight: int) -> None:
+def make_pipeline(folder: Path, units: int, in_flight: int, vendor: str) -> None:
     """Write a pipeline of one step over `units` items."""
     for name in ("templates", "schemas"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(CONFIG % in_flight)
+    (folder / "config.yaml").write_text(CONFIG % (vendor, LOOPS[vendor][0], in_flight))
     (folder / "templates" / "label.jinja2").write_text(TEMPLATE)
     (folder / "schemas" / "label.json").write_text(json.dumps(SCHEMA))
     rows = (json.dumps({"id": f"ticket-{n:06d}", "text": f"{n}: {TEXT}"}) for n in range(units))
     (folder / "items.jsonl").write_text("\n".join(rows) + "\n")
 
 
-async def plain(url: str, units: int, in_flight: int) -> None:
-    """Ask with typed calls in a plain loop: what one would write without us."""
+class Loop(Protocol):
+    """Asks with typed calls: what one would write without us."""
+
+    async def __call__(self, url: str, prompts: Sequence[str], in_flight: int) -> None: ...
+
+
+async def _each(
+    prompts: Sequence[str], in_flight: int, say: Callable[[str], Awaitable[str | None]]
+) -> None:
+    free = asyncio.Semaphore(in_flight)
+
+    async def ask(prompt: str) -> dict[str, object]:
+        async with free:
+            reply = await say(prompt)
+        return json.loads(reply or "")
+
+    await asyncio.gather(*map(ask, prompts))
+
+
+async def openai_loop(url: str, prompts: Sequence[str], in_flight: int) -> None:
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
-    form = {"name": "label", "strict": True, "schema": SCHEMA}
-    free = asyncio.Semaphore(in_flight)
+    form: Any = {
+        "type": "json_schema",
+        "json_schema": {"name": "label", "strict": True, "schema": SCHEMA},
+    }
     async with AsyncOpenAI(
         api_key="emulated",
         base_url=f"{url}/openai/v1",
@@ -93,19 +121,78 @@ async def plain(url: str, units: int, in_flight: int) -> None:
         http_client=DefaultAioHttpClient(),
     ) as client:
 
-        async def ask(n: int) -> dict[str, object]:
-            async with free:
-                reply = await client.chat.completions.create(
-                    model="gpt-6-luna",
-                    messages=[
-                        {"role": "user", "content": TEMPLATE.replace("{{ text }}", f"{n}: {TEXT}")}
-                    ],
-                    max_completion_tokens=4096,
-                    response_format={"type": "json_schema", "json_schema": form},  # pyright: ignore[reportArgumentType]
-                )
-            return json.loads(reply.choices[0].message.content or "")
+        async def say(prompt: str) -> str | None:
+            reply = await client.chat.completions.create(
+                model="gpt-6-luna",
+                messages=[{"role": "user", "content": prompt}],
+                max_completion_tokens=4096,
+                response_format=form,
+            )
+            return reply.choices[0].message.content
 
-        await asyncio.gather(*(ask(n) for n in range(units)))
+        await _each(prompts, in_flight, say)
+
+
+async def anthropic_loop(url: str, prompts: Sequence[str], in_flight: int) -> None:
+    from anthropic import AsyncAnthropic, DefaultAioHttpClient
+    from anthropic.types import TextBlock
+
+    form: Any = {"format": {"type": "json_schema", "schema": UNBOUNDED}}
+    async with AsyncAnthropic(
+        api_key="emulated",
+        base_url=f"{url}/anthropic",
+        max_retries=0,
+        http_client=DefaultAioHttpClient(),
+    ) as client:
+
+        async def say(prompt: str) -> str | None:
+            reply = await client.messages.create(
+                model="claude-haiku-5-5",
+                max_tokens=4096,
+                messages=[{"role": "user", "content": prompt}],
+                output_config=form,
+            )
+            return next(block.text for block in reply.content if isinstance(block, TextBlock))
+
+        await _each(prompts, in_flight, say)
+
+
+async def gemini_loop(url: str, prompts: Sequence[str], in_flight: int) -> None:
+    from google import genai
+    from google.genai import types
+
+    client = genai.Client(
+        api_key="emulated",
+        http_options=types.HttpOptions(
+            base_url=f"{url}/gemini", retry_options=types.HttpRetryOptions(attempts=1)
+        ),
+    )
+    config = types.GenerateContentConfig(
+        max_output_tokens=4096,
+        response_mime_type="application/json",
+        response_json_schema=SCHEMA,
+    )
+
+    async def say(prompt: str) -> str | None:
+        reply = await client.aio.models.generate_content(
+            model="gemini-3.5-flash-lite", contents=prompt, config=config
+        )
+        return reply.text
+
+    await _each(prompts, in_flight, say)
+    await client.aio.aclose()
+
+
+LOOPS: Mapping[str, tuple[str, Loop]] = {
+    "openai": ("gpt-6-luna", openai_loop),
+    "anthropic": ("claude-haiku-5-5", anthropic_loop),
+    "gemini": ("gemini-3.5-flash-lite", gemini_loop),
+}
+
+
+def prompts(units: int) -> list[str]:
+    """Return what the pipeline's template makes of its items."""
+    return [TEMPLATE.replace("{{ text }}", f"{n}: {TEXT}") for n in range(units)]
 
 
 def ours(folder: Path) -> None:
@@ -126,16 +213,36 @@ def ours(folder: Path) -> None:
     assert numbers.valid == numbers.units, f"{numbers}"
 
 
+def raw(url: str, vendor: str, units: int, in_flight: int) -> None:
+    """Send what our pipeline sends, bytes to bytes, and do nothing else: the raw call."""
+    from providers.connect import connect, wire
+    from providers.neutral import Request
+
+    model = LOOPS[vendor][0]
+    said = [
+        Request(str(n), model, None, (("user", prompt),), 4096, schema=SCHEMA)
+        for n, prompt in enumerate(prompts(units))
+    ]
+    wires = [wire(vendor, request) for request in said]
+
+    async def all_calls() -> None:
+        provider = connect(vendor, emulator_url=url)
+        free = asyncio.Semaphore(in_flight)
+
+        async def ask(body: bytes) -> None:
+            async with free:
+                await provider.ask(body, model=model)
+
+        await asyncio.gather(*map(ask, wires))
+        await provider.close()
+
+    asyncio.run(all_calls())
+
+
 def peak_mb(units: int, options: argparse.Namespace) -> float:
     """Return the peak memory of a process of its own that runs `units` units, without latency."""
-    command = [
-        sys.executable,
-        __file__,
-        "--only-run",
-        str(units),
-        "--in-flight",
-        str(options.in_flight),
-    ]
+    command = [sys.executable, __file__, "--only-run", str(units)]
+    command += ["--in-flight", "200", "--vendor", options.vendor[0]]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 
@@ -144,8 +251,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=2000)
-    parser.add_argument("--latency", type=float, default=0.2, help="seconds")
-    parser.add_argument("--in-flight", type=int, default=200)
+    parser.add_argument("--vendor", nargs="+", choices=LOOPS, default=list(LOOPS))
+    parser.add_argument("--latency", nargs="+", type=float, default=[0.2], help="seconds")
+    parser.add_argument("--in-flight", nargs="+", type=int, default=[200])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="also 2,000 against 20,000 units")
     parser.add_argument("--only-run", type=int, help=argparse.SUPPRESS)
@@ -158,42 +266,53 @@ def main() -> None:
 
     server.ready(server.ensure())
     url = client.start(runs_root())
+    if options.only_run:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "Bench"
+            make_pipeline(folder, options.only_run, options.in_flight[0], options.vendor[0])
+            ours(folder)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    print("ms per unit: wall, CPU (medians); above 1 is slower than the plain loop")
+    for vendor in options.vendor:
+        for latency in options.latency:
+            client.latency(url, latency)
+            for in_flight in options.in_flight:
+                print(f"{vendor}, {latency * 1e3:.0f} ms, {in_flight} in flight", flush=True)
+                print(compared(url, vendor, options.units, in_flight, options.rounds), flush=True)
+    if options.memory:
+        client.latency(url, 0.0)
+        small, large = peak_mb(2000, options), peak_mb(20000, options)
+        print(f"peak memory: {small:.0f} MB at 2,000 units, {large:.0f} MB at 20,000")
+    client.stop(runs_root())
+
+
+def compared(url: str, vendor: str, units: int, in_flight: int, rounds: int) -> str:
+    """Let all take turns, and return the medians in words; the first round warms up."""
+    loops: list[Cost] = []
+    raws: list[Cost] = []
+    runs_: list[Cost] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "Bench"
-        if options.only_run:
-            make_pipeline(folder, options.only_run, options.in_flight)
-            ours(folder)
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-            return
-        make_pipeline(folder, options.units, options.in_flight)
-        client.latency(url, options.latency)
-        loop, run = compare(folder, url, options)
-        if options.memory:
-            client.latency(url, 0.0)
-            small, large = peak_mb(2000, options), peak_mb(20000, options)
-            print(f"peak memory: {small:.0f} MB at 2,000 units, {large:.0f} MB at 20,000")
-        client.stop(runs_root())
-    print(f"ratio      {run.wall / loop.wall:6.2f} {run.cpu / loop.cpu:6.2f}")
-
-
-def compare(folder: Path, url: str, options: argparse.Namespace) -> tuple[Cost, Cost]:
-    """Let both take turns, print each round, return the medians; the first round warms up."""
-    loops: list[Cost] = []
-    runs_: list[Cost] = []
-    print(f"{options.units} units, {options.latency * 1e3:.0f} ms, {options.in_flight} in flight")
-    print("ms per unit  wall    CPU")
-    for number in range(options.rounds + 1):
-        with timed(loops):
-            asyncio.run(plain(url, options.units, options.in_flight))
-        with timed(runs_):
-            ours(folder)
-        if number == 0:
-            loops.clear()
-            runs_.clear()
-            continue
-        print(f"plain loop {loops[-1].per_unit_ms(options.units)}")
-        print(f"octobatch  {runs_[-1].per_unit_ms(options.units)}")
-    return _median(loops), _median(runs_)
+        make_pipeline(folder, units, in_flight, vendor)
+        for number in range(rounds + 1):
+            with timed(loops):
+                asyncio.run(LOOPS[vendor][1](url, prompts(units), in_flight))
+            with timed(raws):
+                raw(url, vendor, units, in_flight)
+            with timed(runs_):
+                ours(folder)
+            if number == 0:
+                for costs in (loops, raws, runs_):
+                    costs.clear()
+    loop, call, run = map(_median, (loops, raws, runs_))
+    return (
+        f"  plain loop {loop.per_unit_ms(units)}\n"
+        f"  raw calls  {call.per_unit_ms(units)}\n"
+        f"  octobatch  {run.per_unit_ms(units)}"
+        f"   {run.wall / loop.wall:.2f} {run.cpu / loop.cpu:.2f} of the loop,"
+        f" {(run.cpu - call.cpu) / units * 1e3:+.2f} ms CPU to the raw calls"
+    )
 
 
 def _median(costs: list[Cost]) -> Cost:
