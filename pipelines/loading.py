@@ -18,7 +18,10 @@ __all__ = ["Findings", "inspect", "load", "load_frozen"]
 
 MAX_CONFIG_BYTES = 2**20
 
-_INHERITED = ("max_tokens", "temperature", "reasoning", "seed", "timeout_seconds", "concurrency")
+_INHERITED = (
+    *("max_tokens", "temperature", "reasoning", "seed", "timeout_seconds"),
+    *("concurrency", "requests_per_minute", "tokens_per_minute"),
+)
 
 
 @dataclass(frozen=True, slots=True)

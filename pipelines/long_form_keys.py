@@ -25,7 +25,7 @@ _API: Meaning = {
     "max_tokens": None,
     "retry": _RETRY,
     "realtime": {
-        "cost_cap_usd": "is not honoured yet; a cap will be said at the start: --max-cost",
+        "cost_cap_usd": "is not honoured: a cap is said at the start, and holds: --max-cost",
         "auto_retry": DEAD,
     },
     "subprocess_timeout_seconds": None,

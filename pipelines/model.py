@@ -161,9 +161,9 @@ class Api(_Frozen):
     concurrency: PositiveInt | None = None
     """Calls in flight at once, at most; without it the limit is found by trying."""
     requests_per_minute: PositiveInt | None = None
-    """Calls a minute, at most."""
+    """Calls a minute, at most; without it the provider's limit is heeded, or found by trying."""
     tokens_per_minute: PositiveInt | None = None
-    """Tokens a minute, at most."""
+    """Tokens a minute, read and written, at most; without it as with calls."""
     max_inflight_batches: PositiveInt | None = None
     """Batches that the provider works on at once, at most."""
     max_batch_age: PositiveFloat | None = None

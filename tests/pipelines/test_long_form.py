@@ -254,7 +254,7 @@ def test_what_is_no_key_of_the_original_is_a_mistake(old, new, problem):
         (
             "processing:",
             "api: {realtime: {cost_cap_usd: 5}}\nprocessing:",
-            "4: 'cost_cap_usd' is not honoured yet",
+            "4: 'cost_cap_usd' is not honoured",
         ),
         (
             "items:",
