@@ -49,7 +49,7 @@ def _number(text: str | None) -> float | None:
 def _until(text: str, now: datetime) -> float | None:
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # "-0000" gives a naive time that is UTC all the same (RFC 5322, 3.3).
     then = then if then.tzinfo else then.replace(tzinfo=UTC)

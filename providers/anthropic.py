@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from providers.address import is_loopback
 from providers.anthropic_schema import enforced
 from providers.anthropic_wire import from_wire, to_wire
-from providers.http import CONNECT_SECONDS, Connection, Dialect, over_sdk, pool_limits, tls, whole
+from providers.channel import CONNECT_SECONDS, SdkChannel, pool_limits, tls
+from providers.http import Connection, Dialect, whole
 from providers.protocol import Allowance, Limits, Quota
 
 if TYPE_CHECKING:
@@ -32,11 +33,10 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     client = anthropic.AsyncAnthropic(
         api_key=key.reveal(), base_url=base_url, http_client=transport
     )
-    client.auth_token = None  # ANTHROPIC_AUTH_TOKEN would be sent in place of the key
     # There is no public way to refuse ANTHROPIC_CUSTOM_HEADERS.
     client._custom_headers = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    post = over_sdk(transport, {**client.default_headers, **client.auth_headers})
-    return Connection(name, base_url, key, limits, DIALECT, post=post, close=transport.aclose)
+    channel = SdkChannel(transport, {**client.default_headers, **client.auth_headers})
+    return Connection(name, base_url, key, limits, DIALECT, channel=channel)
 
 
 def _kinds(body: Mapping[str, Any]) -> list[str]:

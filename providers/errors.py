@@ -7,6 +7,7 @@ ProviderError
 ├── BadRegistry         correct the user's own registry file
 ├── Misconfigured       a person must act (key, permission, billing, model): pause
 ├── RequestRejected     this request will never be accepted: the unit fails
+├── Gone                what was asked for is not at the provider (any more)
 ├── Retryable           nothing was answered or paid: send it again, after `retry_after`
 ├── UnknownOutcome      it was sent and no usable answer came: it may have been paid
 └── Unreachable         sending it again was tried long enough: pause, or come back later
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BadAddress",
     "BadRegistry",
+    "Gone",
     "Misconfigured",
     "MissingKey",
     "ProviderError",
@@ -102,6 +104,10 @@ class Retryable(ProviderError):
         """HTTP status; None when the request never reached the provider."""
         self.allowance = allowance
         """What is left of our limits; None when the provider does not say."""
+
+
+class Gone(ProviderError):
+    """There is nothing at the address: a batch or file that the provider does not know."""
 
 
 class UnknownOutcome(ProviderError):

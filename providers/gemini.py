@@ -1,27 +1,28 @@
 """The live connection to Gemini's generateContent."""
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from providers.address import is_loopback
-from providers.gemini_schema import enforced
-from providers.gemini_wire import from_wire, to_wire
-from providers.http import (
+from providers.channel import (
     CONNECT_SECONDS,
     KEEPALIVE_SECONDS,
-    Connection,
-    Dialect,
-    Post,
+    Content,
     Received,
+    Streamed,
     environment_proxy,
     tls,
 )
+from providers.gemini_schema import enforced
+from providers.gemini_wire import from_wire, to_wire
+from providers.http import Connection, Dialect
 from providers.protocol import Limits
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientSession, ClientTimeout
 
     from providers.keys import Key
 
@@ -49,32 +50,64 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
             base_url=base_url,
             api_version=VERSION,
             aiohttp_client=session,
-            # It makes more clients than it needs.
-            client_args={"verify": tls()},
-            async_client_args={"verify": tls(), "ssl": tls()},
+            # For clients that it makes besides: they are never used, but must not cost or fail.
+            client_args={"verify": tls(), "trust_env": False},
+            async_client_args={"verify": tls(), "ssl": tls(), "trust_env": False},
             # Not set, the SDK sends a second time by itself what may have been served already.
             retry_options=types.HttpRetryOptions(attempts=1),
         ),
     )
     # There is no public way to ask a client for the headers that it sends.
     headers = client._api_client._http_options.headers or {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    post = _over_session(session, headers)
-    return Connection(name, base_url, key, limits, DIALECT, post=post, close=session.close)
+    return Connection(
+        name, base_url, key, limits, DIALECT, channel=SessionChannel(session, headers)
+    )
 
 
-def _over_session(session: "ClientSession", headers: Mapping[str, str]) -> Post:
-    import aiohttp
+class SessionChannel:
+    """A channel over the session that the SDK is given; see `providers.channel.Channel`."""
 
-    sent = {**headers, "Content-Type": "application/json"}
+    def __init__(self, session: "ClientSession", headers: Mapping[str, str]) -> None:
+        self._session = session
+        self._headers = {**headers, "Content-Type": "application/json"}
 
-    async def post(url: str, wire: bytes, timeout_seconds: float) -> Received:
-        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=timeout_seconds)
-        async with session.post(
-            url, data=wire, headers=sent, timeout=timeout, allow_redirects=False
+    async def post(self, url: str, wire: bytes, timeout_seconds: float) -> Received:
+        return await self.send("POST", url, timeout_seconds, content=wire)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        timeout_seconds: float,
+        *,
+        content: Content = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Received:
+        async with self._session.request(
+            method,
+            url,
+            data=content,
+            headers={**self._headers, **headers} if headers else self._headers,
+            timeout=_deadlines(timeout_seconds),
+            allow_redirects=False,
         ) as response:
             return Received(response.status, response.headers, await response.read())
 
-    return post
+    @contextlib.asynccontextmanager
+    async def stream(self, url: str, timeout_seconds: float) -> AsyncGenerator[Streamed]:
+        async with self._session.get(
+            url, headers=self._headers, timeout=_deadlines(timeout_seconds), allow_redirects=False
+        ) as response:
+            yield Streamed(response.status, response.headers, response.content.iter_any())
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+def _deadlines(timeout_seconds: float) -> "ClientTimeout":
+    from aiohttp import ClientTimeout
+
+    return ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=timeout_seconds)
 
 
 def _kinds(body: Mapping[str, Any]) -> list[str]:

@@ -1,20 +1,29 @@
 """HTTP to a vendor: a pool of connections with a key, and what its failures mean."""
 
 import asyncio
+import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from providers.answers import parse, retry_after
+from providers.channel import Channel, Content, Received
 from providers.errors import (
+    BadAddress,
+    Gone,
     Misconfigured,
     ProviderError,
     RequestRejected,
@@ -25,21 +34,9 @@ from providers.keys import EMULATED, UNUSED
 from providers.protocol import Allowance, Answer, Limits
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
-    import httpx2
-
     from providers.keys import Key
 
-__all__ = ["CONNECT_SECONDS", "KEEPALIVE_SECONDS", "Connection", "Dialect", "Post", "Received"]
-__all__ += ["environment_proxy", "failure", "over_sdk", "pool_limits", "tls", "whole"]
-
-CONNECT_SECONDS = 10.0
-# Servers close idle connections after 5 s or more. Closing first avoids sending a request into a
-# connection that is being closed, of which nobody could say whether it was served.
-KEEPALIVE_SECONDS = 4.0
-# The limiter's window is the limit; the pool must only never be narrower.
-MAX_CONNECTIONS = 4096
+__all__ = ["Connection", "Dialect", "failure", "whole"]
 
 REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the key is not accepted: check it",
@@ -49,20 +46,6 @@ REMEDIES: dict[int, str] = {
 TRANSIENT = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 )
-
-
-class Received(NamedTuple):
-    """An HTTP answer, whole."""
-
-    status: int
-    headers: Mapping[str, str]
-    raw: bytes
-
-
-class Post(Protocol):
-    """Sends bytes to a URL, once, and reads the whole answer."""
-
-    async def __call__(self, url: str, wire: bytes, timeout_seconds: float) -> Received: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +84,14 @@ class Connection:
         limits: Limits,
         dialect: Dialect,
         *,
-        post: Post,
-        close: Callable[[], Awaitable[None]],
+        channel: Channel,
     ) -> None:
         self.name = name
         self.limits = limits
         self._base_url = base_url.rstrip("/")
         self._secret = _secret(key)
         self._dialect = dialect
-        self._post = post
-        self._close = close
+        self._channel = channel
 
     async def ask(self, wire: bytes, *, model: str, timeout_seconds: float = 600.0) -> Answer:
         """Send one request once; see `Provider.ask`.
@@ -118,15 +99,79 @@ class Connection:
         A success without a model's answer in it is an UnknownOutcome: a proxy's page or a cut body
         tells nothing of what the vendor did, and is no unit's fault.
         """
+        started = perf_counter()
+        url = self._base_url + self._dialect.path(model)
+        with self._telling(timeout_seconds):
+            # A model's answer comes all at once: this is the deadline for reading too.
+            async with asyncio.timeout(timeout_seconds):
+                received = await self._channel.post(url, wire, timeout_seconds)
+        status, headers, raw = self._successful(received)
+        body = parse(raw)
+        if not body or not self._dialect.is_reply(body):
+            raise UnknownOutcome(f"{self.name}: status {status} without a completion in it")
+        allowance = self._dialect.allowance(headers, datetime.now(UTC))
+        return Answer(raw, body, status, headers, perf_counter() - started, allowance)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: Content = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> Received:
+        """Send something that is no question to a model, once; a whole URL may stand for the path.
+
+        Raises:
+            Gone: what the path names is not there.
+            ProviderError: as `ask`.
+        """
+        with self._telling(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
+                received = await self._channel.send(
+                    method, self._url(path), timeout_seconds, content=content, headers=headers
+                )
+        if received.status == HTTPStatus.NOT_FOUND:
+            raise Gone(f"{self.name}: there is nothing at {path!r} (any more)")
+        return self._successful(received)
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, path: str, *, timeout_seconds: float = 60.0
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """Get something large piece by piece; no two pieces come further apart than the deadline.
+
+        Raises:
+            Gone: what the path names is not there.
+            ProviderError: as `ask`; a body that breaks off is an UnknownOutcome.
+        """
+        with self._telling(timeout_seconds):
+            async with self._channel.stream(self._url(path), timeout_seconds) as streamed:
+                if streamed.status == HTTPStatus.NOT_FOUND:
+                    raise Gone(f"{self.name}: there is nothing at {path!r} (any more)")
+                if not _is_success(streamed.status):
+                    raw = b"".join([chunk async for chunk in streamed.chunks])
+                    self._successful(Received(streamed.status, streamed.headers, raw))
+                yield streamed.chunks
+
+    def _url(self, path: str) -> str:
+        if path.startswith("/"):
+            return self._base_url + path
+        # Where a vendor says that something is to be had: our key must not go to another place.
+        theirs, ours = urlsplit(path), urlsplit(self._base_url)
+        if (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
+            raise BadAddress(f"{self.name} points to another server: {path!r}")
+        return path
+
+    @contextlib.contextmanager
+    def _telling(self, timeout_seconds: float) -> Generator[None]:
+        """Tell what a failure of the network means."""
         import aiohttp
         import httpx2
 
-        started = perf_counter()
-        url = self._base_url + self._dialect.path(model)
         try:
-            # A model's answer comes all at once: this is the deadline for reading too.
-            async with asyncio.timeout(timeout_seconds):
-                status, headers, raw = await self._post(url, wire, timeout_seconds)
+            yield
         except TimeoutError as error:
             # aiohttp's own timeouts are of this kind too: only the connection's tells more.
             if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -136,14 +181,13 @@ class Connection:
             # A cause that quotes the key would bring it into every traceback.
             quoted = any(self._hide(str(cause)) != str(cause) for cause in _causes(error))
             raise self._broken(error) from (None if quoted else error)
-        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            shown = self._hide(raw.decode("latin-1")).encode("latin-1")
-            raise failure(self.name, self._dialect, Received(status, headers, shown))
-        body = parse(raw)
-        if not body or not self._dialect.is_reply(body):
-            raise UnknownOutcome(f"{self.name}: status {status} without a completion in it")
-        allowance = self._dialect.allowance(headers, datetime.now(UTC))
-        return Answer(raw, body, status, headers, perf_counter() - started, allowance)
+
+    def _successful(self, received: Received) -> Received:
+        """Return what was received, if it is no failure."""
+        if _is_success(received.status):
+            return received
+        shown = self._hide(received.raw.decode("latin-1")).encode("latin-1")
+        raise failure(self.name, self._dialect, received._replace(raw=shown))
 
     def _broken(self, error: BaseException) -> ProviderError:
         """Say what a connection that failed means; the SDKs call most of them timeouts."""
@@ -169,7 +213,11 @@ class Connection:
         return self._secret.sub("***", text) if self._secret else text
 
     async def close(self) -> None:
-        await self._close()
+        await self._channel.close()
+
+
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def failure(name: str, dialect: Dialect, received: Received) -> ProviderError:
@@ -210,55 +258,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__
-
-
-def over_sdk(transport: "httpx2.AsyncClient", headers: Mapping[str, object]) -> Post:
-    """Return a `Post` over an SDK's transport; a header that the SDK leaves out is no string."""
-    import httpx2
-
-    kept = {name: value for name, value in headers.items() if isinstance(value, str)}
-    sent = httpx2.Headers({**kept, "Content-Type": "application/json"})
-    urls: dict[str, httpx2.URL] = {}
-
-    async def post(url: str, wire: bytes, timeout_seconds: float) -> Received:
-        timeout = {"connect": CONNECT_SECONDS, "read": timeout_seconds}
-        request = httpx2.Request(
-            "POST",
-            urls.get(url) or urls.setdefault(url, httpx2.URL(url)),
-            headers=sent,
-            content=wire,
-            extensions={"timeout": timeout},
-        )
-        response = await transport.send(request)
-        return Received(response.status_code, response.headers, response.content)
-
-    return post
-
-
-def pool_limits() -> "httpx2.Limits":
-    import httpx2
-
-    return httpx2.Limits(
-        max_connections=MAX_CONNECTIONS,
-        max_keepalive_connections=MAX_CONNECTIONS,
-        keepalive_expiry=KEEPALIVE_SECONDS,
-    )
-
-
-@cache
-def tls() -> "SSLContext":
-    """Return whom we trust. To read that takes longer than all the rest of connecting."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
-
-
-def environment_proxy(base_url: str) -> str | None:
-    """Return the proxy that the environment wants between us and an address, if any."""
-    parts, proxies = urlsplit(base_url), getproxies()
-    if proxy_bypass(parts.netloc):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def whole(text: str | None) -> int | None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from providers.address import is_loopback
-from providers.http import CONNECT_SECONDS, Connection, Dialect, over_sdk, pool_limits, tls, whole
+from providers.channel import CONNECT_SECONDS, SdkChannel, pool_limits, tls
+from providers.http import Connection, Dialect, whole
 from providers.openai_schema import strict as enforced
 from providers.openai_wire import from_wire, to_wire
 from providers.protocol import Allowance, Limits, Quota
@@ -32,8 +33,8 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     )
     client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
     _forget_environment(client)
-    post = over_sdk(transport, {**client.default_headers, **client.auth_headers})
-    return Connection(name, base_url, key, limits, DIALECT, post=post, close=transport.aclose)
+    channel = SdkChannel(transport, {**client.default_headers, **client.auth_headers})
+    return Connection(name, base_url, key, limits, DIALECT, channel=channel)
 
 
 def _forget_environment(client: "AsyncOpenAI") -> None:

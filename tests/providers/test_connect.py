@@ -12,6 +12,8 @@ from providers.address import checked, is_loopback
 from providers.connect import codec, connect
 from providers.errors import (
     BadAddress,
+    BadRegistry,
+    Gone,
     Misconfigured,
     MissingKey,
     RequestRejected,
@@ -21,23 +23,43 @@ from providers.errors import (
     Unreachable,
 )
 from providers.keys import Key
-from providers.preflight import preflight
+from providers.preflight import answers, preflight
+from providers.protocol import Allowance, Quota
+from tests.providers.asking import SDK_WARNINGS
+from tests.providers.contracts import SECRET
+
+pytestmark = SDK_WARNINGS
+
+KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GOOGLE_API_KEY",
+}
+NOT_KEYS = ("GEMINI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_ADMIN_KEY")
 
 
-@pytest.fixture(autouse=True)
-def no_keys(monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-
-async def test_emulator_is_asked_with_its_own_key(vendor, monkeypatch):
+async def test_emulator_is_asked_with_its_own_key(contract, vendor, monkeypatch):
     """The real key never reaches it, and no base_url leads past it."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
-    url = vendor.says().url.removesuffix("/v1")
-    provider = connect("openai", emulator_url=url, base_url="https://elsewhere.example/v1")
-    await provider.ask(b"{}", model="gpt-6-luna")
+    monkeypatch.setenv(KEYS[contract.name], SECRET)
+    url = vendor.says(body=contract.reply).url.removesuffix("/v1")
+    provider = connect(contract.name, emulator_url=url, base_url="https://elsewhere.example/v1")
+    await provider.ask(b"{}", model=contract.model)
     await provider.close()
-    assert vendor.heads[0].startswith("post /openai/v1/chat/completions ")
-    assert "authorization: bearer emulated" in vendor.heads[0]
+    (head,) = vendor.heads
+    assert head.startswith(f"post /{contract.name}{contract.path} ")
+    assert contract.head[0].replace(SECRET, "emulated") in head
+    assert SECRET not in head
+
+
+async def test_key_of_the_environment_goes_to_the_address_that_is_named(
+    contract, vendor, monkeypatch
+):
+    monkeypatch.setenv(KEYS[contract.name], SECRET)
+    url = vendor.says(body=contract.reply).url.removesuffix("/v1") + contract.base
+    provider = connect(contract.name, base_url=url)
+    await provider.ask(b"{}", model=contract.model)
+    await provider.close()
+    assert contract.head[0] in vendor.heads[0]
 
 
 async def test_own_server_is_asked_without_a_key(vendor):
@@ -48,10 +70,14 @@ async def test_own_server_is_asked_without_a_key(vendor):
     assert "authorization: bearer unused" in vendor.heads[0]
 
 
-def test_missing_key_names_both_remedies():
-    with pytest.raises(MissingKey, match="set OPENAI_API_KEY, or pass --emulate") as caught:
-        connect("openai")
-    assert caught.value.variable == "OPENAI_API_KEY"
+@pytest.mark.parametrize(("provider", "variable"), KEYS.items())
+def test_missing_key_names_both_remedies(provider, variable, monkeypatch):
+    """Other variables that an SDK would read are no keys here."""
+    for name in NOT_KEYS:
+        monkeypatch.setenv(name, "sk-x")
+    with pytest.raises(MissingKey, match=f"set {variable}, or pass --emulate") as caught:
+        connect(provider)
+    assert caught.value.variable == variable
 
 
 @pytest.mark.parametrize("value", ["sk-a\nb", "sk a", "sk-ä", "sk-\x00"])
@@ -77,13 +103,16 @@ def test_key_is_not_shown_and_not_pickled():
 def test_providers_with_a_key_are_listed(monkeypatch):
     assert keys.keys_set() == ()
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    assert keys.keys_set() == ("openai",)
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-x")
+    for name in NOT_KEYS:
+        monkeypatch.setenv(name, "sk-x")
+    assert keys.keys_set() == ("openai", "gemini")
 
 
 def test_unknown_provider_is_told_the_nearest():
     with pytest.raises(UnknownProvider, match="did you mean 'openai'"):
         codec("opnai")
-    with pytest.raises(UnknownProvider, match="there are: openai, local"):
+    with pytest.raises(UnknownProvider, match="there are: openai, anthropic, gemini, local"):
         codec("zzz")
 
 
@@ -134,9 +163,11 @@ ERRORS = [
     UnknownProvider("m", ("a",)),
     MissingKey("m", "V"),
     BadAddress("m"),
+    BadRegistry("m"),
     Misconfigured("m"),
     RequestRejected(400, "code", "m", b"{}"),
-    Retryable("m", 2.5, 429),
+    Retryable("m", 2.5, 429, Allowance(Quota(500, 7, 1.5))),
+    Gone("m"),
     UnknownOutcome("m"),
     Unreachable("m", 7),
 ]
@@ -156,10 +187,10 @@ def test_every_error_is_tried_and_drawn_in_the_tree():
     assert all(name in errors.__doc__ for name in classes)
 
 
-async def try_out(vendor):
+async def try_out(vendor, how=preflight):
     provider = connect("local", base_url=vendor.url)
     try:
-        await preflight(provider, "gpt-6-luna")
+        return await how(provider, "gpt-6-luna")
     finally:
         await provider.close()
 
@@ -195,12 +226,32 @@ async def test_preflight_notices_that_nobody_is_there(vendor):
         await try_out(vendor)
 
 
+async def test_model_that_answers_is_told_from_one_that_does_not(vendor):
+    """At the moment, whatever the reason."""
+    vendor.says().refuses(429).refuses(503).refuses(400).says(body=b"<html>").refuses(401)
+    assert await try_out(vendor, answers)
+    for _ in range(4):
+        assert not await try_out(vendor, answers)
+    with pytest.raises(Misconfigured):
+        await try_out(vendor, answers)
+
+
+async def test_preflight_is_taken_by_every_vendor(contract, emulator):
+    """Sixteen tokens are enough to be told whether key, model and account are right."""
+    provider = connect(contract.name, emulator_url=emulator)
+    await preflight(provider, contract.model)
+    assert await answers(provider, contract.model)
+    await provider.close()
+
+
 def test_importing_the_package_imports_no_sdk():
     """The import of an SDK takes a second: only a live connection pays for it."""
     modules = "connect, keys, limit, preflight, prices, registry"
     code = (
-        f"import sys; from providers import {modules}; connect.codec('openai');"
-        "print({'openai', 'httpx2', 'aiohttp', 'prefect', 'textual'} & sys.modules.keys())"
+        f"import sys; from providers import {modules};"
+        "[connect.codec(name) for name in registry.vendors()];"
+        "sdks = {'openai', 'anthropic', 'google.genai', 'httpx2', 'aiohttp'};"
+        "print((sdks | {'prefect', 'textual', 'genai_prices'}) & sys.modules.keys())"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
