@@ -1,6 +1,7 @@
 """What a run is on disk: journal, manifest and files; one writer, any number of readers."""
 
 from runs.attempts import Attempt, attempts
+from runs.batches import Batch, Batches, BatchState, Parcel
 from runs.chunks import Chunk, Chunks, Detour, Stage
 from runs.counts import (
     Counts,
@@ -28,7 +29,7 @@ from runs.errors import (
     disk_trouble,
 )
 from runs.find import claim, is_run, list_runs, resolve
-from runs.jsonl import read_jsonl
+from runs.jsonl import dumps, loads, read_jsonl
 from runs.outputs import (
     collect_outputs,
     detour_ids,
@@ -45,6 +46,9 @@ from runs.view import Liveness, RunView, read
 __all__ = [
     "AmbiguousRun",
     "Attempt",
+    "Batch",
+    "BatchState",
+    "Batches",
     "Chunk",
     "ChunkPaths",
     "Chunks",
@@ -55,6 +59,7 @@ __all__ = [
     "IllegalMove",
     "Liveness",
     "NotDurable",
+    "Parcel",
     "Results",
     "Run",
     "RunError",
@@ -83,9 +88,11 @@ __all__ = [
     "current_step",
     "detour_ids",
     "disk_trouble",
+    "dumps",
     "finish_chunk",
     "is_run",
     "list_runs",
+    "loads",
     "open_rounds",
     "read",
     "read_jsonl",

@@ -1,7 +1,7 @@
 """The history of a chunk-step: who was asked when, at what price, and the body that came back."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any
 from runs.jsonl import dumps, loads
 from runs.times import moment, stamp
 
-__all__ = ["LOST", "Attempt", "attempts", "decode", "encode"]
+__all__ = ["LOST", "Attempt", "attempts", "decode", "encode", "told_of"]
 
 _log = logging.getLogger("runs")
 
@@ -44,6 +44,9 @@ class Attempt:
     """Of a call that was sent and never answered: the most that may be on the bill for it. None
     when the price is unknown."""
 
+    batch: str | None = None
+    """The short name of the batch it travelled in; None in realtime."""
+
     @property
     def lost(self) -> bool:
         """Say whether it is a call without an answer: it counts as money, not as an asking."""
@@ -74,6 +77,24 @@ def attempts(
                 continue
             history.setdefault(attempt.unit_id, []).append(attempt)
     return history
+
+
+def told_of(path: Path, *, batch: str) -> Iterator[tuple[str, int, int]]:
+    """Yield unit, round and attempt of each line of a results file that came in a batch.
+
+    Only the heads of the lines are read, not the bodies.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            head, found, _ = line.rstrip().partition(RAW)
+            try:
+                row = loads(head + b"}" if found else head)
+                if row.get("batch") == batch:
+                    yield row["unit_id"], row["round"], row["attempt"]
+            except (ValueError, KeyError, AttributeError):
+                continue  # `attempts` reports it
 
 
 def encode(attempt: Attempt) -> bytes:
@@ -118,6 +139,7 @@ def decode(line: bytes) -> Attempt:
             raw=raw,
             error=row.get("error"),
             possible_usd=_usd(row.get("possible_usd")),
+            batch=row.get("batch"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an attempt: {error!r}") from error
@@ -136,6 +158,8 @@ def _fields(attempt: Attempt) -> dict[str, Any]:
         "usage": attempt.usage,
         "cost_usd": attempt.cost_usd,
     }
+    if attempt.batch is not None:
+        fields["batch"] = attempt.batch
     if attempt.lost:
         fields["possible_usd"] = attempt.possible_usd
     return fields if attempt.error is None else {**fields, "error": attempt.error}

@@ -15,6 +15,10 @@ class Stage(StrEnum):
 
     PENDING = "PENDING"
     """Its units wait for the step, or are in it."""
+    SUBMITTED = "SUBMITTED"
+    """Some of its units are in batches at a provider."""
+    COMPLETE = "COMPLETE"
+    """All that its batches brought is on disk, and not judged yet."""
     VALIDATED = "VALIDATED"
     """Every unit has a final verdict, and at least one passed."""
     FAILED = "FAILED"

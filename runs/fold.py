@@ -1,11 +1,13 @@
 """The journal's events, and what each does to the state of a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from runs.chunks import Chunk, Chunks
+from runs.batches import Batch, BatchState
+from runs.chunks import Chunk, Chunks, Stage
 from runs.counts import Counts
 from runs.errors import IllegalMove, UnknownFormat
 from runs.paths import chunk_name
@@ -13,7 +15,17 @@ from runs.rounds import children_of, closed
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
 from runs.times import moment, stamp
 
-__all__ = ["FORMAT", "Event", "created", "fold", "hint", "opened", "relaunched"]
+__all__ = [
+    "FORMAT",
+    "Event",
+    "batch_intended",
+    "batch_moved",
+    "created",
+    "fold",
+    "hint",
+    "opened",
+    "relaunched",
+]
 __all__ += ["round_closed", "spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
 
 FORMAT = 1
@@ -55,6 +67,17 @@ def status_set(
         "waiting": waiting_to_json(waiting),
         "told": [said._asdict() for said in told],
     }
+
+
+def batch_intended(batch: Batch) -> Event:
+    """Return the event of a batch that is about to be submitted."""
+    return {"event": "batch_intended", "batch": batch.to_json()}
+
+
+def batch_moved(key: str, state: BatchState, **changes: Any) -> Event:
+    """Return the event of a batch coming to another state; `changes` are fields of `Batch`."""
+    told = {k: stamp(v) if isinstance(v, datetime) else v for k, v in changes.items()}
+    return {"event": "batch_moved", "key": key, "state": state.value, **told}
 
 
 def round_closed(chunk: str, step: str, counts: Counts, children: Iterable[int] = ()) -> Event:
@@ -99,23 +122,12 @@ def fold(state: RunState | None, line: Mapping[str, Any]) -> RunState:
         return state
     if line["seq"] != state.seq + 1:
         raise IllegalMove(f"line {line['seq']} follows line {state.seq}")
-    match line["event"]:
-        case "opened":
-            changes = _opened(state, line)
-        case "status":
-            changes = _status(state, line)
-        case "round_closed":
-            changes = {"chunks": _closed(state, line)}
-        case "launch":
-            launch = {**state.launch, **line["changes"]}
-            changes = {"spec": replace(state.spec, launch=launch)}
-        case "hint":
-            changes = {"progress": _hinted(state, line["progress"])}
-        case event:
-            raise UnknownFormat(
-                f"The journal has an event {event!r}, which this version of octobatch does not "
-                "know: use the newer version that wrote it."
-            )
+    if (change := _CHANGES.get(line["event"])) is None:
+        raise UnknownFormat(
+            f"The journal has an event {line['event']!r}, which this version of octobatch does not "
+            "know: use the newer version that wrote it."
+        )
+    changes = change(state, line)
     if line["epoch"] != changes.get("epoch", state.epoch):
         raise IllegalMove(f"epoch {line['epoch']} has not been opened")
     return replace(state, seq=line["seq"], updated=moment(line["at"]), **changes)
@@ -197,17 +209,69 @@ def _status(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _closed(state: RunState, line: Mapping[str, Any]) -> Chunks:
+def _intended(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    batch, chunks = Batch.from_json(line["batch"]), state.chunks
+    for parcel in batch.parcels:
+        chunk = chunks[parcel.chunk]
+        if chunk.step != batch.step:
+            raise IllegalMove(f"{chunk.name} is not at {batch.step!r} but at {chunk.step!r}")
+        chunks = chunks.changed(replace(chunk, stage=Stage.SUBMITTED))
+    return {"batches": state.batches.changed(batch), "chunks": chunks}
+
+
+_OF_A_BATCH = ("batch_id", "submitted_at", "ended_at", "end", "answered", "message")
+
+
+def _moved(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: line[name] for name in _OF_A_BATCH if name in line}
+    for name in ("submitted_at", "ended_at"):
+        if name in told:
+            told[name] = moment(told[name])
+    batch = state.batches[line["key"]].moved(BatchState(line["state"]), **told)
+    batches, chunks = state.batches.changed(batch), state.chunks
+    if batch.state.open:
+        return {"batches": batches}
+    still_out = {parcel.chunk for other in batches.open for parcel in other.parcels}
+    back = Stage.COMPLETE if batch.state is BatchState.COLLECTED else Stage.PENDING
+    for parcel in batch.parcels:
+        if parcel.chunk not in still_out:
+            chunks = chunks.changed(replace(chunks[parcel.chunk], stage=back))
+    return {"batches": batches, "chunks": chunks}
+
+
+def _relaunched(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    launch = {**state.launch, **line["changes"]}
+    return {"spec": replace(state.spec, launch=launch)}
+
+
+def _closed(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     chunk = state.chunks[line["chunk"]]
+    if chunk.stage is Stage.SUBMITTED:
+        raise IllegalMove(f"{chunk.name} cannot close a round while units of it are in a batch")
+    chunk = replace(chunk, stage=Stage.PENDING)
     after = closed(chunk, line["step"], Counts.from_json(line), state.steps)
-    return state.chunks.changed(after, children_of(chunk, line.get("children", ()), state.steps))
+    children = children_of(chunk, line.get("children", ()), state.steps)
+    return {"chunks": state.chunks.changed(after, children)}
 
 
-def _hinted(state: RunState, progress: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a hint without what is history; a chunk may come to a step again, in another round."""
+def _hinted(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a hint without what is history; a chunk may come to a step again, in another round."""
+    progress = line["progress"]
     rounds = {
         name: {**row, "round": chunk.round}
         for name, row in progress["rounds"].items()
         if (chunk := state.chunks.get(name)) and chunk.step == row["step"]
     }
-    return {**progress, "rounds": rounds}
+    return {"progress": {**progress, "rounds": rounds}}
+
+
+_CHANGES: Mapping[str, Callable[[RunState, Mapping[str, Any]], dict[str, Any]]] = {
+    "opened": _opened,
+    "status": _status,
+    "round_closed": _closed,
+    "batch_intended": _intended,
+    "batch_moved": _moved,
+    "launch": _relaunched,
+    "hint": _hinted,
+}
+"""What each event changes of a state."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from runs.batches import Batch, Batches
 from runs.chunks import Chunk, Chunks, Detour, Stage
 from runs.counts import Counts, current_step, step_counts, totals
 from runs.errors import UnknownFormat
@@ -27,6 +28,7 @@ def to_json(replayed: Replayed, *, at: datetime) -> bytes:
     """Return the manifest of a run, for people's eyes as well."""
     state = replayed.state
     by_step = step_counts(state)
+    at_provider = {p.chunk: batch.batch_id for batch in state.batches.open for p in batch.parcels}
     manifest = {
         "format": FORMAT,
         "config": "config.yaml",
@@ -50,11 +52,14 @@ def to_json(replayed: Replayed, *, at: datetime) -> bytes:
             }
             for step in state.steps
         },
-        "batches": {},
+        "batches": {key: batch.to_json() for key, batch in state.batches.items()},
         "seq": state.seq,
         "journal_offset": replayed.end,
         "snapshot_at": stamp(at),
-        "chunks": {name: _chunk_to_json(chunk) for name, chunk in state.chunks.items()},
+        "chunks": {
+            name: _chunk_to_json(chunk, at_provider.get(name))
+            for name, chunk in state.chunks.items()
+        },
     }
     return dumps(manifest, pretty=True)
 
@@ -137,6 +142,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
             launch=about["launch"],
             emulate=about["emulate"],
         ),
+        batches=Batches(Batch.from_json(row) for row in manifest["batches"].values()),
         files=tuple(FrozenFile(**file) for file in about["files"]),
         units=about["units"],
         created=moment(manifest["created"]),
@@ -155,11 +161,11 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
     )
 
 
-def _chunk_to_json(chunk: Chunk) -> dict[str, Any]:
+def _chunk_to_json(chunk: Chunk, batch_id: str | None) -> dict[str, Any]:
     counts = chunk.counts.values()
     return {
         "state": chunk.stage if chunk.step is None else f"{chunk.step}_{chunk.stage}",
-        "batch_id": None,
+        "batch_id": batch_id,
         "items": chunk.items,
         "valid": chunk.alive if counts else 0,
         "failed": chunk.lost,
@@ -172,16 +178,19 @@ def _chunk_to_json(chunk: Chunk) -> dict[str, Any]:
     }
 
 
+_ENDS = frozenset({Stage.VALIDATED, Stage.FAILED, Stage.FANNED_OUT})
+
+
 def _chunk(name: str, row: Mapping[str, Any]) -> Chunk:
-    step = row["state"].removesuffix(f"_{Stage.PENDING}")
-    terminal = step == row["state"]
+    step, _, last = row["state"].rpartition("_")
+    terminal = row["state"] in _ENDS
     return Chunk(
         name=name,
         items=row["items"],
         first=row["first"],
         step=None if terminal else step,
         due=row["due"],
-        stage=Stage(step) if terminal else Stage.PENDING,
+        stage=Stage(row["state"] if terminal else last),
         counts={step: Counts.from_json(counts) for step, counts in row["steps"].items()},
         detours=tuple(Detour(**detour) for detour in row["detours"]),
         rounds=row["rounds"],

@@ -92,6 +92,27 @@ class RunPaths:
         return self.dir / "TRACE_LOG.txt"
 
     @property
+    def batches(self) -> Path:
+        """Return the folder of what was sent in batches and came back, until it is settled."""
+        return self.dir / "batches"
+
+    def requests(self, batch: str) -> Path:
+        """Return the request file of a batch, by its short name."""
+        return self.batches / f"{batch}.requests.jsonl"
+
+    def index(self, batch: str) -> Path:
+        """Return what each request of a batch is for, line by line."""
+        return self.batches / f"{batch}.index.jsonl"
+
+    def downloaded(self, batch: str) -> Path:
+        """Return what came back for a batch, as it came."""
+        return self.batches / f"{batch}.results.jsonl"
+
+    def strays(self, batch: str) -> Path:
+        """Return the lines of a batch that belong to none of its requests."""
+        return self.batches / f"{batch}.strays.jsonl"
+
+    @property
     def outputs(self) -> Path:
         return self.dir / "outputs"
 

@@ -10,7 +10,7 @@ from runs.attempts import Attempt, encode
 from runs.errors import NotDurable
 from runs.files import append, sync
 
-__all__ = ["Results"]
+__all__ = ["Results", "cut_torn_line"]
 
 SYNC_SECONDS = 0.2
 """How long a reply may be safe from kill -9 only, not yet from a power cut."""
@@ -30,7 +30,7 @@ class Results:
         """Open a results file, and cut off the line that a killed process did not finish."""
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         # What a killed process left may be known to the kernel only: it is to be synced as well.
-        self._kept = int(_cut_torn_line(self._fd) > 0)
+        self._kept = int(cut_torn_line(self._fd) > 0)
         self._synced = 0
         self._timer: asyncio.TimerHandle | None = None
         self._syncing: asyncio.Task[None] | None = None
@@ -111,7 +111,7 @@ class Results:
             self._plan()
 
 
-def _cut_torn_line(fd: int) -> int:
+def cut_torn_line(fd: int) -> int:
     """Cut off what follows the last newline; return how many bytes are left."""
     size = end = os.fstat(fd).st_size
     while end > 0:

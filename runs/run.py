@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 from runs import fold
+from runs.batches import Batch, BatchState
 from runs.counts import Counts
 from runs.errors import IllegalMove
 from runs.journal import Journal, Replayed, replay
@@ -195,6 +197,25 @@ class Run:
             failed=counts.lost,
             sent_back=counts.returned or None,
         )
+
+    def intend(self, batch: Batch) -> None:
+        """Journal a batch that is about to be submitted; nothing is sent before this returns.
+
+        Raises:
+            IllegalMove: a chunk of it does not stand at its step.
+        """
+        self._append(fold.batch_intended(batch))
+        self.log("batch_intended", batch=batch.short, step=batch.step, requests=batch.requests)
+
+    def move_batch(self, key: str, state: BatchState, **changes: Any) -> None:
+        """Journal how far a batch has come; `changes` are further fields of it.
+
+        Raises:
+            IllegalMove: it cannot get there from where it stands.
+        """
+        self._append(fold.batch_moved(key, state, **changes))
+        said = {name: value for name, value in changes.items() if not isinstance(value, datetime)}
+        self.log(f"batch_{state.value}", batch=key[:8], **said)
 
     def set_status(
         self,

@@ -1,12 +1,13 @@
 """What is known of a run at one moment, as frozen values: the fold of its journal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from runs.batches import Batches
 from runs.chunks import Chunks
 
 __all__ = ["FrozenFile", "RunSpec", "RunState", "Status", "StepSpec", "Told", "Waiting"]
@@ -117,6 +118,8 @@ class RunState:
     error: str | None = None
     told: tuple[Told, ...] = ()
     """What was done after the last chunk, by scripts and post-processing."""
+    batches: Batches = field(default_factory=Batches)
+    """What is at providers, and what was."""
     flow_runs: tuple[str, ...] = ()
     progress: Mapping[str, Any] | None = None
     """The last hint of how far the open chunks are; of this holder, or None."""
