@@ -38,19 +38,12 @@ SCHEMA = {
     "type": "object",
     "properties": {
         "label": {"type": "string", "enum": ["billing", "fault", "praise"]},
-        "score": {"type": "integer", "minimum": 0, "maximum": 10},
+        "score": {"type": "integer", "enum": list(range(11))},
     },
     "required": ["label", "score"],
     "additionalProperties": False,
 }
-UNBOUNDED = {
-    **SCHEMA,
-    "properties": {
-        "label": {"type": "string", "enum": ["billing", "fault", "praise"]},
-        "score": {"type": "integer", "description": "(minimum: 0, maximum: 10)"},
-    },
-}
-"""What Anthropic takes of it."""
+"""Every vendor holds a model to all of it."""
 TEXT = "The printer on the third floor is on fire again, and nobody answers the phone. " * 8
 
 
@@ -137,7 +130,7 @@ async def anthropic_loop(url: str, prompts: Sequence[str], in_flight: int) -> No
     from anthropic import AsyncAnthropic, DefaultAioHttpClient
     from anthropic.types import TextBlock
 
-    form: Any = {"format": {"type": "json_schema", "schema": UNBOUNDED}}
+    form: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
     async with AsyncAnthropic(
         api_key="emulated",
         base_url=f"{url}/anthropic",

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from providers.address import is_loopback
 from providers.anthropic_schema import enforced
 from providers.anthropic_wire import from_wire, to_wire
-from providers.channel import CONNECT_SECONDS, SdkChannel, pool_limits, tls
+from providers.channel import Channel, pool, tls
 from providers.http import Connection, Dialect, whole
 from providers.protocol import Allowance, Limits, Quota
 
@@ -22,20 +21,14 @@ TOKENS = ("tokens", "input-tokens", "output-tokens")
 def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connection:
     """Return a live provider. The environment has no say in where it goes and with which key."""
     import anthropic
+    import httpx2
 
-    transport = anthropic.DefaultAioHttpClient(
-        timeout=anthropic.Timeout(None, connect=CONNECT_SECONDS),
-        limits=pool_limits(),
-        verify=tls(),
-        follow_redirects=False,
-        trust_env=not is_loopback(base_url),
-    )
-    client = anthropic.AsyncAnthropic(
-        api_key=key.reveal(), base_url=base_url, http_client=transport
-    )
+    # It only tells which headers it would send: what sends them is our own pool.
+    unused = httpx2.AsyncClient(verify=tls(), trust_env=False)
+    client = anthropic.AsyncAnthropic(api_key=key.reveal(), base_url=base_url, http_client=unused)
     # There is no public way to refuse ANTHROPIC_CUSTOM_HEADERS.
     client._custom_headers = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    channel = SdkChannel(transport, {**client.default_headers, **client.auth_headers})
+    channel = Channel(pool(base_url), {**client.default_headers, **client.auth_headers})
     return Connection(name, base_url, key, limits, DIALECT, channel=channel)
 
 

@@ -1,26 +1,30 @@
-"""How bytes reach a vendor: the SDKs' own transports, without their request layers."""
+"""How bytes reach a vendor: a pool of aiohttp's connections, and the headers of the vendor's SDK.
+
+The SDKs speak through aiohttp too, each with layers of its own around it: to build models, and to
+merge the same URL, headers and cookies for each call, costs more than all of HTTP.
+"""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from providers.address import is_loopback
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    import httpx2
+    from aiohttp import ClientSession, ClientTimeout
 
-__all__ = ["CONNECT_SECONDS", "KEEPALIVE_SECONDS", "Channel", "Content", "Received", "SdkChannel"]
-__all__ += ["Streamed", "environment_proxy", "pool_limits", "tls"]
+__all__ = ["CONNECT_SECONDS", "Channel", "Content", "Received", "Streamed", "environment_proxy"]
+__all__ += ["pool", "tls"]
 
 CONNECT_SECONDS = 10.0
 # Servers close idle connections after 5 s or more. Closing first avoids sending a request into a
 # connection that is being closed, of which nobody could say whether it was served.
 KEEPALIVE_SECONDS = 4.0
-# The limiter's window is the limit; the pool must only never be narrower.
-MAX_CONNECTIONS = 4096
 
 
 class Received(NamedTuple):
@@ -42,62 +46,26 @@ class Streamed(NamedTuple):
 Content: TypeAlias = bytes | AsyncIterable[bytes]
 
 
-class Channel(Protocol):
-    """A pool of connections that knows the key: an SDK's transport, and the headers it sends.
+def pool(base_url: str) -> "ClientSession":
+    """Return connections for one address. The limiter's window is their limit."""
+    import aiohttp
 
-    Nothing is sent a second time, and no redirect is followed.
-    """
-
-    async def post(self, url: str, wire: bytes, timeout_seconds: float) -> Received:
-        """Send JSON and read the whole answer: the hot path."""
-        ...
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        timeout_seconds: float,
-        *,
-        content: Content = b"",
-        headers: Mapping[str, str] | None = None,
-    ) -> Received:
-        """Send anything, with headers beside and in place of the usual ones."""
-        ...
-
-    def stream(
-        self, url: str, timeout_seconds: float
-    ) -> contextlib.AbstractAsyncContextManager[Streamed]:
-        """Get something large; the deadline is for each read."""
-        ...
-
-    async def close(self) -> None: ...
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # With `trust_env` aiohttp also reads ~/.netrc for each call, and sends what it finds there.
+        proxy=None if is_loopback(base_url) else environment_proxy(base_url),
+    )
 
 
-class SdkChannel:
-    """A channel over the transport of an SDK that is built on httpx."""
+class Channel:
+    """Connections that know the key. Nothing is sent a second time, and no redirect followed."""
 
-    def __init__(self, transport: "httpx2.AsyncClient", headers: Mapping[str, object]) -> None:
-        """Take the transport over; a header that the SDK leaves out is no string."""
-        import httpx2
-
-        self._transport = transport
+    def __init__(self, session: "ClientSession", headers: Mapping[str, object]) -> None:
+        """Take connections over; a header that an SDK leaves out is no string."""
         kept = {name: value for name, value in headers.items() if isinstance(value, str)}
-        self._headers = httpx2.Headers({**kept, "Content-Type": "application/json"})
-        self._urls: dict[str, httpx2.URL] = {}
-
-    async def post(self, url: str, wire: bytes, timeout_seconds: float) -> Received:
-        import httpx2
-
-        known = self._urls.get(url) or self._urls.setdefault(url, httpx2.URL(url))
-        request = httpx2.Request(
-            "POST",
-            known,
-            headers=self._headers,
-            content=wire,
-            extensions=_deadlines(timeout_seconds),
-        )
-        response = await self._transport.send(request)
-        return Received(response.status_code, response.headers, response.content)
+        self._session = session
+        self._headers = {**kept, "Content-Type": "application/json"}
 
     async def send(
         self,
@@ -108,47 +76,36 @@ class SdkChannel:
         content: Content = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Received:
-        import httpx2
+        """Send something and read the whole answer; `headers` come beside the usual ones.
 
-        request = httpx2.Request(
+        The deadline is for each read.
+        """
+        async with self._session.request(
             method,
             url,
-            headers=httpx2.Headers({**self._headers, **(headers or {})}),
-            content=content,
-            extensions=_deadlines(timeout_seconds),
-        )
-        response = await self._transport.send(request)
-        return Received(response.status_code, response.headers, response.content)
+            data=content,
+            headers={**self._headers, **headers} if headers else self._headers,
+            timeout=_deadlines(timeout_seconds),
+            allow_redirects=False,
+        ) as response:
+            return Received(response.status, response.headers, await response.read())
 
     @contextlib.asynccontextmanager
     async def stream(self, url: str, timeout_seconds: float) -> AsyncGenerator[Streamed]:
-        import httpx2
-
-        request = httpx2.Request(
-            "GET", url, headers=self._headers, extensions=_deadlines(timeout_seconds)
-        )
-        response = await self._transport.send(request, stream=True)
-        try:
-            yield Streamed(response.status_code, response.headers, response.aiter_bytes())
-        finally:
-            await response.aclose()
+        """Get something large; the deadline is for each read."""
+        async with self._session.get(
+            url, headers=self._headers, timeout=_deadlines(timeout_seconds), allow_redirects=False
+        ) as response:
+            yield Streamed(response.status, response.headers, response.content.iter_any())
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        await self._session.close()
 
 
-def _deadlines(timeout_seconds: float) -> dict[str, Any]:
-    return {"timeout": {"connect": CONNECT_SECONDS, "read": timeout_seconds}}
+def _deadlines(timeout_seconds: float) -> "ClientTimeout":
+    from aiohttp import ClientTimeout
 
-
-def pool_limits() -> "httpx2.Limits":
-    import httpx2
-
-    return httpx2.Limits(
-        max_connections=MAX_CONNECTIONS,
-        max_keepalive_connections=MAX_CONNECTIONS,
-        keepalive_expiry=KEEPALIVE_SECONDS,
-    )
+    return ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=timeout_seconds)
 
 
 @cache

@@ -1,29 +1,17 @@
 """The live connection to Gemini's generateContent."""
 
-import contextlib
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from providers.address import is_loopback
-from providers.channel import (
-    CONNECT_SECONDS,
-    KEEPALIVE_SECONDS,
-    Content,
-    Received,
-    Streamed,
-    environment_proxy,
-    tls,
-)
+from providers.channel import Channel, pool, tls
 from providers.gemini_schema import enforced
 from providers.gemini_wire import from_wire, to_wire
 from providers.http import Connection, Dialect
 from providers.protocol import Limits
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession, ClientTimeout
-
     from providers.keys import Key
 
 __all__ = ["DIALECT", "connect", "enforced", "from_wire", "to_wire"]
@@ -33,16 +21,10 @@ VERSION = "v1"
 
 def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connection:
     """Return a live provider. The environment has no say in where it goes and with which key."""
-    import aiohttp
     from google import genai
     from google.genai import types
 
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls()),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # With `trust_env` aiohttp also reads ~/.netrc for each call, and sends what it finds there.
-        proxy=None if is_loopback(base_url) else environment_proxy(base_url),
-    )
+    session = pool(base_url)
     client = genai.Client(
         vertexai=False,
         api_key=key.reveal(),
@@ -59,55 +41,7 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     )
     # There is no public way to ask a client for the headers that it sends.
     headers = client._api_client._http_options.headers or {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return Connection(
-        name, base_url, key, limits, DIALECT, channel=SessionChannel(session, headers)
-    )
-
-
-class SessionChannel:
-    """A channel over the session that the SDK is given; see `providers.channel.Channel`."""
-
-    def __init__(self, session: "ClientSession", headers: Mapping[str, str]) -> None:
-        self._session = session
-        self._headers = {**headers, "Content-Type": "application/json"}
-
-    async def post(self, url: str, wire: bytes, timeout_seconds: float) -> Received:
-        return await self.send("POST", url, timeout_seconds, content=wire)
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        timeout_seconds: float,
-        *,
-        content: Content = b"",
-        headers: Mapping[str, str] | None = None,
-    ) -> Received:
-        async with self._session.request(
-            method,
-            url,
-            data=content,
-            headers={**self._headers, **headers} if headers else self._headers,
-            timeout=_deadlines(timeout_seconds),
-            allow_redirects=False,
-        ) as response:
-            return Received(response.status, response.headers, await response.read())
-
-    @contextlib.asynccontextmanager
-    async def stream(self, url: str, timeout_seconds: float) -> AsyncGenerator[Streamed]:
-        async with self._session.get(
-            url, headers=self._headers, timeout=_deadlines(timeout_seconds), allow_redirects=False
-        ) as response:
-            yield Streamed(response.status, response.headers, response.content.iter_any())
-
-    async def close(self) -> None:
-        await self._session.close()
-
-
-def _deadlines(timeout_seconds: float) -> "ClientTimeout":
-    from aiohttp import ClientTimeout
-
-    return ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=timeout_seconds)
+    return Connection(name, base_url, key, limits, DIALECT, channel=Channel(session, headers))
 
 
 def _kinds(body: Mapping[str, Any]) -> list[str]:

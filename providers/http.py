@@ -70,11 +70,7 @@ class Dialect:
 
 
 class Connection:
-    """A connection pool with a key. It belongs to the event loop it is first used in.
-
-    It uses the SDK's transport and headers, but no request layer: to build models and merge the
-    same URL, headers and cookies for each call costs as much again as all of HTTP.
-    """
+    """A connection pool with a key. It belongs to the event loop it is first used in."""
 
     def __init__(
         self,
@@ -104,7 +100,7 @@ class Connection:
         with self._telling(timeout_seconds):
             # A model's answer comes all at once: this is the deadline for reading too.
             async with asyncio.timeout(timeout_seconds):
-                received = await self._channel.post(url, wire, timeout_seconds)
+                received = await self._channel.send("POST", url, timeout_seconds, content=wire)
         status, headers, raw = self._successful(received)
         body = parse(raw)
         if not body or not self._dialect.is_reply(body):
@@ -168,7 +164,6 @@ class Connection:
     def _telling(self, timeout_seconds: float) -> Generator[None]:
         """Tell what a failure of the network means."""
         import aiohttp
-        import httpx2
 
         try:
             yield
@@ -177,7 +172,7 @@ class Connection:
             if isinstance(error, aiohttp.ConnectionTimeoutError):
                 raise self._broken(error) from None
             raise UnknownOutcome(f"{self.name}: no answer within {timeout_seconds:g} s") from error
-        except (httpx2.RequestError, aiohttp.ClientError) as error:
+        except aiohttp.ClientError as error:
             # A cause that quotes the key would bring it into every traceback.
             quoted = any(self._hide(str(cause)) != str(cause) for cause in _causes(error))
             raise self._broken(error) from (None if quoted else error)
@@ -190,7 +185,7 @@ class Connection:
         raise failure(self.name, self._dialect, received._replace(raw=shown))
 
     def _broken(self, error: BaseException) -> ProviderError:
-        """Say what a connection that failed means; the SDKs call most of them timeouts."""
+        """Say what a connection that failed means."""
         import aiohttp
 
         causes = tuple(_causes(error))

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from providers.address import is_loopback
-from providers.channel import CONNECT_SECONDS, SdkChannel, pool_limits, tls
+from providers.channel import Channel, pool, tls
 from providers.http import Connection, Dialect, whole
 from providers.openai_schema import strict as enforced
 from providers.openai_wire import from_wire, to_wire
@@ -22,18 +21,14 @@ __all__ = ["DIALECT", "allowance", "connect", "enforced", "from_wire", "to_wire"
 
 def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connection:
     """Return a live provider. The environment has no say in where it goes and with which key."""
+    import httpx2
     import openai
 
-    transport = openai.DefaultAioHttpClient(
-        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
-        limits=pool_limits(),
-        verify=tls(),
-        follow_redirects=False,
-        trust_env=not is_loopback(base_url),
-    )
-    client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=transport)
+    # It only tells which headers it would send: what sends them is our own pool.
+    unused = httpx2.AsyncClient(verify=tls(), trust_env=False)
+    client = openai.AsyncOpenAI(api_key=key.reveal(), base_url=base_url, http_client=unused)
     _forget_environment(client)
-    channel = SdkChannel(transport, {**client.default_headers, **client.auth_headers})
+    channel = Channel(pool(base_url), {**client.default_headers, **client.auth_headers})
     return Connection(name, base_url, key, limits, DIALECT, channel=channel)
 
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from providers import gemini, http
+from providers import channel
 from providers.errors import Retryable, UnknownOutcome
 from tests.providers.asking import (
     SDK_WARNINGS,
@@ -105,8 +105,7 @@ def busy_address():
 
 
 async def test_connecting_that_takes_too_long_was_never_sent(contract, busy_address, monkeypatch):
-    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.05)
-    monkeypatch.setattr(gemini, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(channel, "CONNECT_SECONDS", 0.05)
     error = await asked_of_nobody(contract, busy_address, timeout_seconds=10.0)
     assert isinstance(error, Retryable)
     assert error.status is None
