@@ -1,25 +1,30 @@
 """HTTP around the engine: the vendors' addresses, and the emulator's own."""
 
 import secrets
-import socket
-import struct
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import assert_never
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
-from providers.emulator import anthropic, gemini, openai, responses
+from providers.emulator import (
+    anthropic,
+    anthropic_batches,
+    gemini,
+    gemini_batches,
+    gemini_files,
+    openai,
+    openai_batches,
+    openai_files,
+    responses,
+)
+from providers.emulator.breaking import Broken, head, silent
 from providers.emulator.control import Control
+from providers.emulator.doors import Door, route
 from providers.emulator.engine import Call, Cut, Engine, Response, Silence
 from providers.emulator.vendors import Sent, Vendor
-
-if TYPE_CHECKING:
-    from asyncio import Transport
-
-    from starlette.types import Receive, Scope, Send
 
 __all__ = ["build"]
 
@@ -30,13 +35,26 @@ ADDRESSES: Mapping[str, Vendor] = {
     "/gemini/v1/models/{model}:generateContent": gemini,
     "/gemini/v1beta/models/{model}:generateContent": gemini,
 }
-HANG_UP_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+DOORS: Sequence[tuple[Vendor, Callable[[Engine], Iterable[Door]]]] = (
+    (openai, openai_files.doors),
+    (openai, openai_batches.doors),
+    (anthropic, anthropic_batches.doors),
+    (gemini, gemini_files.doors),
+    (gemini, gemini_batches.doors),
+)
 
 
 def build(engine: Engine, control: Control) -> Starlette:
     """Return the ASGI application."""
     return Starlette(
         routes=[
+            *(
+                route(door, vendor, engine, control.at_work)
+                for vendor, doors in DOORS
+                for door in doors(engine)
+            ),
             *(_speaking(vendor, path, engine, control) for path, vendor in ADDRESSES.items()),
             *control.routes(),
         ]
@@ -54,13 +72,20 @@ def _speaking(vendor: Vendor, path: str, engine: Engine, control: Control) -> Ro
                 case Response():
                     return _http(delivery)
                 case Cut():
-                    return _Broken(delivery)
+                    return _broken(delivery)
                 case Silence():
-                    return _silent
+                    return silent
                 case _:
                     assert_never(delivery)
 
     return Route(path, serve, methods=["POST"])
+
+
+def _broken(cut: Cut) -> Broken:
+    if cut.response is None:
+        return Broken(None)
+    whole = _http(cut.response)
+    return Broken(head(whole), _once(bytes(whole.body)[: cut.body_bytes]))
 
 
 def _http(response: Response) -> HTTPResponse:
@@ -69,40 +94,5 @@ def _http(response: Response) -> HTTPResponse:
     )
 
 
-class _Broken:
-    """An ASGI response that breaks off."""
-
-    def __init__(self, cut: Cut) -> None:
-        self._cut = cut
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        transport: Transport = scope["state"]["transport"]
-        if self._cut.response is None:
-            # No linger: the caller sees a reset and not a polite end.
-            transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP_AT_ONCE
-            )
-        else:
-            whole = _http(self._cut.response)
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": whole.status_code,
-                    "headers": whole.raw_headers,
-                }
-            )
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": whole.body[: self._cut.body_bytes],
-                    "more_body": True,
-                }
-            )
-        transport.abort()
-        await _silent(scope, receive, send)
-
-
-async def _silent(_: "Scope", receive: "Receive", __: "Send") -> None:
-    """Wait until the caller is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body

@@ -1,13 +1,14 @@
 """Start, stop and steer the emulator of a root from another process."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -20,6 +21,8 @@ from providers.errors import Misconfigured, Retryable
 
 __all__ = [
     "Ledger",
+    "batches",
+    "clock",
     "latency",
     "ledger",
     "limits",
@@ -52,6 +55,10 @@ class Ledger:
     """The same for each model."""
     requests: Mapping[str, int]
     """How often each request was charged, by the SHA-256 of its body."""
+    batch_models: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The part of `models` that came in batches."""
+    batches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The ids of all batches that were created, by vendor, oldest first."""
 
     @property
     def repeated(self) -> int:
@@ -113,6 +120,8 @@ def reset(root: Path) -> None:
     for path in home.dir.glob("memory.sqlite*"):
         path.unlink()
     home.ledger.unlink(missing_ok=True)
+    for folder in (home.batches, home.files):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def rehearse(url: str, replies: Mapping[str, str]) -> None:
@@ -144,6 +153,19 @@ def latency(url: str, seconds: float) -> None:
 def limits(url: str, limits: Iterable[Mapping[str, Any]]) -> None:
     """Refuse what is beyond these limits from now on, in place of the last; see `limits.Limit`."""
     _exchange(url, "POST", "/_limits", list(limits))
+
+
+def batches(url: str, **batching: Any) -> None:
+    """Take batches like this from now on, in place of the last; see `mischief.Batching`."""
+    _exchange(url, "POST", "/_batches", batching)
+
+
+def clock(url: str, *, step: float = 0.0, rate: float | None = None) -> None:
+    """Move the clock of the batches: at once, and from then on so many times as fast as the wall's.
+
+    Batches that are at work catch up with it before this returns, if that takes seconds at most.
+    """
+    _exchange(url, "POST", "/_clock", {"step": step, "rate": rate})
 
 
 def ledger(url: str) -> Ledger:

@@ -5,16 +5,19 @@ import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from providers.emulator.clock import Move
 from providers.emulator.engine import Engine
 from providers.emulator.jsons import dumps, loads
 from providers.emulator.ledger import summary
 from providers.emulator.limits import LIMITS
+from providers.emulator.mischief import Batching
 from providers.emulator.script import Script
 
 __all__ = ["Control"]
@@ -52,6 +55,8 @@ class Control:
             Route("/_script", self._script, methods=["POST"]),
             Route("/_latency", self._latency, methods=["POST"]),
             Route("/_limits", self._limits, methods=["POST"]),
+            Route("/_batches", self._batches, methods=["POST"]),
+            Route("/_clock", self._clock_moved, methods=["POST"]),
             Route("/_reset", self._reset, methods=["POST"]),
         ]
 
@@ -67,13 +72,17 @@ class Control:
                 "rules": len(memory.script.rules),
                 "latency_seconds": memory.latency_seconds,
                 "limits": len(memory.limits),
+                "batches_at_work": self._engine.shelf.count_at_work(),
+                "clock_seconds": self._engine.batch_clock.now(),
+                "clock_rate": self._engine.batch_clock.rate,
                 "idle_seconds": round(self.idle_seconds, 1),
             }
         )
 
     async def _ledger(self, _: Request) -> Response:
         with self.at_work():
-            return _json(await asyncio.to_thread(summary, self._engine.home.ledger))
+            charged = await asyncio.to_thread(summary, self._engine.home.ledger)
+            return _json({**charged, "batches": self._engine.shelf.created()})
 
     async def _rehearse(self, request: Request) -> Response:
         def keep(replies: dict[str, str]) -> object:
@@ -102,6 +111,26 @@ class Control:
             return {"limits": len(self._engine.memory.limits)}
 
         return await self._obeyed(request, hold_back)
+
+    async def _batches(self, request: Request) -> Response:
+        def take(batching: object) -> object:
+            self._engine.memory.batching = Batching.model_validate(batching)
+            return {"rules": len(self._engine.memory.batching.rules)}
+
+        return await self._obeyed(request, take)
+
+    async def _clock_moved(self, request: Request) -> Response:
+        def move(how: object) -> object:
+            moved = Move.model_validate(how)
+            clock = self._engine.batch_clock
+            clock.move(step=moved.step, rate=moved.rate)
+            return {"clock_seconds": clock.now(), "clock_rate": clock.rate}
+
+        response = await self._obeyed(request, move)
+        if response.status_code == HTTPStatus.OK:
+            with self.at_work():
+                await self._engine.works.all_catch_up(self._engine.shelf.at_work())
+        return response
 
     async def _reset(self, request: Request) -> Response:
         def forget(_: object) -> object:

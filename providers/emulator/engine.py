@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeGuard
 
+from providers.emulator.clock import Clock
 from providers.emulator.home import Home
 from providers.emulator.jsons import dumps
 from providers.emulator.ledger import Charge, Ledger
@@ -15,9 +16,11 @@ from providers.emulator.memory import Memory
 from providers.emulator.model import answer
 from providers.emulator.replies import Unsatisfied
 from providers.emulator.script import Do, Rule
+from providers.emulator.shelf import Shelf
 from providers.emulator.vendors import BadRequest, Sent, Standing, Trouble, Vendor
+from providers.emulator.works import Works
 
-__all__ = ["KEY", "Call", "Cut", "Delivery", "Engine", "Response", "Silence"]
+__all__ = ["KEY", "STRANGER", "Call", "Cut", "Delivery", "Engine", "Response", "Silence", "is_ours"]
 
 KEY = "emulated"
 """The only key there is, alone or with a suffix (`emulated-b`) for a bill of its own."""
@@ -75,6 +78,10 @@ class Engine:
         self.memory = Memory(home.memory)
         self._ledger = Ledger(home.ledger)
         self._clock = clock
+        pace = self.memory.pace()
+        self.batch_clock = Clock(lambda: clock().timestamp(), pace, self.memory.keep_pace)
+        self.shelf = Shelf(home)
+        self.works = Works(self.shelf, self.memory, self._ledger, self.batch_clock)
         self._sleep = sleep
         self._gate = Gate(self.memory.limits, clock())
 
@@ -82,7 +89,7 @@ class Engine:
         """Serve one call. What it costs is in the ledger before this waits for anything."""
         now = self._clock()
         key = call.vendor.key(call.sent.headers)
-        if not _is_ours(key):
+        if not is_ours(key):
             return self._refused(call, replace(call.vendor.BAD_KEY, message=STRANGER), now)
         body = call.sent.body
         request = sha256(body).digest()
@@ -104,11 +111,16 @@ class Engine:
 
     def reset(self) -> None:
         """Forget everything."""
+        self.works.stop()
+        self.shelf.clear()
         self.memory.clear()
+        self.batch_clock.reset()
         self.limit(())
         self._ledger.clear()
 
     def close(self) -> None:
+        self.works.close()
+        self.shelf.close()
         self.memory.close()
         self._ledger.close()
 
@@ -151,7 +163,7 @@ class Engine:
         return _refused(call, trouble, self._gate.untold, now)
 
 
-def _is_ours(key: str | None) -> TypeGuard[str]:
+def is_ours(key: str | None) -> TypeGuard[str]:
     return key is not None and (key == KEY or key.startswith(f"{KEY}-"))
 
 

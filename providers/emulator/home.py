@@ -38,6 +38,16 @@ class Home:
         return self.dir / "memory.sqlite"
 
     @property
+    def batches(self) -> Path:
+        """A folder for each batch: its requests and its results."""
+        return self.dir / "batches"
+
+    @property
+    def files(self) -> Path:
+        """What callers have uploaded."""
+        return self.dir / "files"
+
+    @property
     def log(self) -> Path:
         return self.dir / "emulator.log"
 

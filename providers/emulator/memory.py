@@ -7,10 +7,13 @@ tests bring about, and not of the machine, which they do not.
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 import orjson
 
+from providers.emulator.clock import Pace
 from providers.emulator.limits import LIMITS, Limit
+from providers.emulator.mischief import Batching
 from providers.emulator.script import Script
 
 __all__ = ["Memory"]
@@ -34,11 +37,16 @@ class Memory:
     """Reads and writes at once; what is asked with every call is kept at hand."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+        # The thread that works on batches reads and counts as well.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript(SCHEMA)
+        # Nothing may be half done on the connection while the other thread commits.
+        self._lock = Lock()
         self._script = Script.model_validate_json(self._setting("script", b"{}"))
         self._latency_seconds = float(self._setting("latency_seconds", b"0"))
         self._limits = LIMITS.validate_json(self._setting("limits", b"[]"))
+        self._batching = Batching.model_validate_json(self._setting("batching", b"{}"))
+        self._is_rehearsed = self.rehearsed_count() > 0
 
     @property
     def script(self) -> Script:
@@ -46,7 +54,8 @@ class Memory:
 
     @script.setter
     def script(self, script: Script) -> None:
-        self._db.execute("DELETE FROM matched")
+        with self._lock:
+            self._db.execute("DELETE FROM matched")
         self._set("script", script.model_dump_json().encode())
         self._script = script
 
@@ -69,17 +78,37 @@ class Memory:
         self._set("limits", LIMITS.dump_json(limits))
         self._limits = limits
 
+    @property
+    def batching(self) -> Batching:
+        """How long batches take, and what goes wrong with them."""
+        return self._batching
+
+    @batching.setter
+    def batching(self, batching: Batching) -> None:
+        self._set("batching", batching.model_dump_json().encode())
+        self._batching = batching
+
+    def pace(self) -> Pace:
+        """Return how the clock of the batches runs."""
+        return Pace.model_validate_json(self._setting("pace", b"{}"))
+
+    def keep_pace(self, pace: Pace) -> None:
+        self._set("pace", pace.model_dump_json().encode())
+
     def rehearse(self, replies: Mapping[bytes, str]) -> None:
         """Keep the text to answer each request with, by the SHA-256 of its body."""
         rows = [(request, text.encode(errors="surrogatepass")) for request, text in replies.items()]
-        with self._db:
+        with self._lock, self._db:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR REPLACE INTO rehearsed VALUES (?, ?)", rows)
+        self._is_rehearsed = True
 
     def rehearsed(self, request: bytes) -> str | None:
-        row = self._db.execute(
-            "SELECT reply FROM rehearsed WHERE request = ?", (request,)
-        ).fetchone()
+        if not self._is_rehearsed:
+            return None
+        query = "SELECT reply FROM rehearsed WHERE request = ?"
+        with self._lock:
+            row = self._db.execute(query, (request,)).fetchone()
         return row and row[0].decode(errors="surrogatepass")
 
     def rehearsed_count(self) -> int:
@@ -87,12 +116,14 @@ class Memory:
 
     def matched(self, rule: int, request: bytes) -> int:
         """Count one more match, and return how many there were."""
-        return self._db.execute(COUNT, (rule, request)).fetchone()[0]
+        with self._lock:
+            return self._db.execute(COUNT, (rule, request)).fetchone()[0]
 
     def clear(self) -> None:
         for table in ("setting", "rehearsed", "matched"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608  names of our own
         self._script, self._latency_seconds, self._limits = Script(), 0.0, ()
+        self._batching, self._is_rehearsed = Batching(), False
 
     def close(self) -> None:
         self._db.close()
@@ -102,4 +133,5 @@ class Memory:
         return row[0] if row else default
 
     def _set(self, name: str, value: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))

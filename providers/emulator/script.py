@@ -133,15 +133,22 @@ class Script(_Frozen):
     rules: tuple[Rule, ...] = ()
 
     def fault(
-        self, endpoint: str, body: bytes, request: bytes, count: Callable[[int, bytes], int]
+        self,
+        endpoint: str,
+        body: bytes,
+        request: bytes,
+        count: Callable[[int, bytes], int],
+        *,
+        concerns: Callable[[Rule], bool] = lambda _: True,
     ) -> Rule | None:
         """Return the rule that befalls a call.
 
-        `count` adds one to how often a rule matched a request, and returns the sum.
+        `count` adds one to how often a rule matched a request, and returns the sum. Rules that
+        do not concern a call of this kind neither befall nor count it.
         """
         struck: Rule | None = None
         for index, rule in enumerate(self.rules):
-            if not rule.matches(endpoint, body):
+            if not rule.matches(endpoint, body) or not concerns(rule):
                 continue
             times = count(index, request if rule.share else EVERY_REQUEST)
             if struck is None and self._strikes(rule, index, request, times):
