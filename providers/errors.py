@@ -117,6 +117,9 @@ class UnknownOutcome(ProviderError):
 class Unreachable(ProviderError):
     """The limiter gave up on a request."""
 
-    def __init__(self, message: str, attempts: int) -> None:
-        super().__init__(message, attempts)
+    def __init__(self, message: str, attempts: int, outage: bool = False) -> None:
+        super().__init__(message, attempts, outage)
         self.attempts = attempts
+        """How often this request was sent."""
+        self.outage = outage
+        """Whether nobody else was answered either."""

@@ -1,24 +1,27 @@
 """How fast a provider and model may be asked, and how often a call that failed is sent again."""
 
 import asyncio
+import itertools
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
-from providers.errors import Retryable, UnknownOutcome, Unreachable
+from providers.breaker import Breaker
+from providers.errors import ProviderError, Retryable, UnknownOutcome, Unreachable
+from providers.pace import Pace
+from providers.protocol import Allowance, Answer
+from providers.refusals import Refusals, Sign
+from providers.waiting import NEVER, Alarm, Line, Ticket
+from providers.window import Window
 
 __all__ = ["Limiter", "State"]
-
-T = TypeVar("T")
 
 RETRIES = 6
 RETRY_SECONDS = 15 * 60.0
 LONGEST_PAUSE_SECONDS = 240.0
-CUT_TO = 0.7
 STEADY_SECONDS = 10.0
-"""For how long the window does not grow after a failure that is no rate limit."""
+"""For how long nothing grows after a failure that is no rate limit."""
 RATE_LIMITED = 429
 
 
@@ -28,18 +31,25 @@ class State(TypedDict):
     in_flight: int
     """Sent, and not answered yet."""
     window: int
+    """How many may be in flight."""
     waiting: int
-    """For a place in the window, or for the end of a pause."""
+    """To be sent, for the first time or again."""
+    waiting_for: str | None
+    """What the next of them waits for; None when none does."""
     reason: str | None
-    """Why calls pause; None when none does."""
+    """Why calls are to be sent again; None when none is."""
+    requests_per_minute: float | None
+    """None: neither configured, nor told by the provider, nor learned."""
+    tokens_per_minute: float | None
 
 
 class Limiter:
-    """A window of calls in flight to one provider and model, in one event loop.
+    """Sends calls to one provider and model, in one event loop, as fast as they are answered.
 
-    While it is fully used the window grows with every answer: by one until the first rate limit
-    (slow start), then by one per round of answers. A rate limit cuts it, once for all the calls
-    that were in flight then; any other failure only stops its growth for a while.
+    Three things hold a call back: the window (how many may be in flight), the pace (how many, and
+    how many tokens, per minute), and the breaker (nobody is answered). Rate limits cut window and
+    pace, once per episode, if that helps; any other failure only stops their growth for a while. A
+    call that is to be sent again gives its place back meanwhile, and goes before newcomers.
     """
 
     def __init__(
@@ -47,96 +57,185 @@ class Limiter:
         start: int,
         most: int,
         *,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._window = float(min(start, most))
-        self._most = float(most)
-        self._slow_start_ends = float(most)
+        self._window = Window(start, most)
+        self._pace = Pace(requests_per_minute, tokens_per_minute)
+        self._refusals = Refusals()
+        self._breaker = Breaker()
+        self._line = Line()
+        self._alarm = Alarm(sleep, self._dispatch)
+        self._in_flight = 0
+        self._held_back = False
         self._steady_until = float("-inf")
-        self._episode = 0
-        self._held = 0
-        self._pausing = 0
+        self._size_before_cut = self._window.size
         self._reason: str | None = None
-        self._queue: deque[asyncio.Future[None]] = deque()
         self._clock = clock
-        self._sleep = sleep
         self._random = random
 
-    async def call(self, send: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, send: Callable[[], Awaitable[Answer]], *, tokens: int = 0) -> Answer:
         """Send when there is room, again when that can help, and return the answer.
 
-        A call of unknown outcome is sent again too: a realtime answer cannot be looked up later, so
-        the choice is between paying twice and having nothing.
+        `tokens` is what the call is expected to take, input and output. A call of unknown outcome
+        is sent again too: a realtime answer cannot be looked up later, so the choice is between
+        paying twice and having nothing.
 
         Raises:
-            Unreachable: it failed 7 times, or would not be sent again within 15 minutes.
+            Unreachable: it failed 7 times, or would not be sent again within 15 minutes, or nobody
+                was answered for long, however often it was sent itself.
         """
-        await self._enter()
-        try:
-            return await self._persist(send)
-        finally:
-            self._leave()
-
-    def state(self) -> State:
-        queued = sum(not place.done() for place in self._queue)
-        return State(
-            in_flight=self._held - self._pausing,
-            window=int(self._window),
-            waiting=queued + self._pausing,
-            reason=self._reason if self._pausing else None,
-        )
-
-    async def _persist(self, send: Callable[[], Awaitable[T]]) -> T:
         began = self._clock()
-        attempt = 0
-        while True:
-            attempt += 1
-            episode = self._episode
+        pause = 0.0
+        for attempt in itertools.count(1):
+            await self._turn(tokens, attempt - 1, pause)
+            episode = self._refusals.episode
             try:
                 answer = await send()
             except (Retryable, UnknownOutcome) as error:
-                self._failed(error, episode)
-                pause = self._pause_seconds(error, attempt)
-                elapsed = self._clock() - began
-                if attempt > RETRIES or elapsed + pause > RETRY_SECONDS:
-                    message = f"{error} (given up after {attempt} attempts in {elapsed:.0f} s)"
-                    raise Unreachable(message, attempt) from error
+                pause = self._failed(error, tokens, episode, attempt, began)
+            except ProviderError:
+                self._answered(episode)
+                raise
             else:
-                self._grow()
+                self._answered(episode, answer.allowance)
                 return answer
-            await self._pause(pause)
+            finally:
+                self._in_flight -= 1
+                if self._line.waiting:
+                    self._dispatch()
+        raise AssertionError  # pragma: no cover
 
-    async def _enter(self) -> None:
-        if self._held < int(self._window) and not self._queue:
-            self._held += 1
+    def state(self) -> State:
+        return State(
+            in_flight=self._in_flight,
+            window=int(self._window.size),
+            waiting=self._line.waiting,
+            waiting_for=self._waiting_for(),
+            reason=self._reason if self._line.again else None,
+            requests_per_minute=self._pace.requests_per_minute,
+            tokens_per_minute=self._pace.tokens_per_minute,
+        )
+
+    def _waiting_for(self) -> str | None:
+        if not self._line.waiting:
+            return None
+        ticket = self._line.first()
+        if ticket is None:
+            return "the end of a pause"
+        if self._breaker.ready_at(self._in_flight) > self._clock():
+            return "the provider to answer again"
+        return "a place" if not self._window.has_room(self._in_flight) else "its rate limit"
+
+    async def _turn(self, tokens: int, attempts: int, pause: float) -> None:
+        """Return when the call may be sent. From then on it is in flight."""
+        now = self._clock()
+        if self._breaker.rests(now):
+            raise self._nobody_answers(attempts)
+        if not pause and self._line.first() is None and self._ready_at(tokens) <= now:
+            self._take(tokens, now)
             return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
+        ticket = Ticket(tokens, attempts, asyncio.get_running_loop().create_future())
+        self._line.join(ticket, now + pause if pause else None)
         try:
-            await place
+            self._dispatch()
+            await ticket.turn
         except asyncio.CancelledError:
-            # Given the place and cancelled in the same breath: pass it on.
-            if not place.cancelled():
-                self._leave()
+            # Let go and cancelled in the same breath: it is not sent.
+            if not ticket.turn.cancelled() and ticket.turn.exception() is None:
+                self._in_flight -= 1
+                self._dispatch()
             raise
-
-    def _leave(self) -> None:
-        self._held -= 1
-        while self._queue and self._held < int(self._window):
-            place = self._queue.popleft()
-            if not place.done():
-                self._held += 1
-                place.set_result(None)
-
-    async def _pause(self, seconds: float) -> None:
-        # It keeps its place: whoever were sent in its stead would be refused as well.
-        self._pausing += 1
-        try:
-            await self._sleep(seconds)
         finally:
-            self._pausing -= 1
+            self._line.left(again=bool(pause))
+            if not self._line.waiting:
+                self._alarm.stop()
+
+    def _ready_at(self, tokens: int) -> float:
+        """Return when a call may be sent, as far as it is known: something else may happen."""
+        if not self._window.has_room(self._in_flight):
+            return NEVER
+        return max(self._breaker.ready_at(self._in_flight), self._pace.ready_at(tokens))
+
+    def _take(self, tokens: int, now: float) -> None:
+        self._in_flight += 1
+        self._pace.take(tokens, now)
+        self._refusals.sent()
+        self._breaker.sent(now)
+
+    def _dispatch(self, woken_at: float = float("-inf")) -> None:
+        """Let go whoever may go, and have the clock look after the next."""
+        # Whoever slept until a moment has reached it, whatever a coarse clock says.
+        now = max(self._clock(), woken_at)
+        self._line.wake(now)
+        ready_at = NEVER
+        while (ticket := self._line.first()) is not None:
+            ready_at = self._ready_at(ticket.tokens)
+            if ready_at > now:
+                self._held_back = ready_at < NEVER
+                break
+            self._take(ticket.tokens, now)
+            ticket.turn.set_result(None)  # `first` passes over it from now on
+        else:
+            ready_at = NEVER
+        self._alarm.set(min(ready_at, self._line.wakes_at), now)
+
+    def _answered(self, episode: int, allowance: Allowance | None = None) -> None:
+        now = self._clock()
+        if allowance is not None:
+            self._pace.heed(allowance)
+        self._breaker.answered()
+        growing = now >= self._steady_until
+        if growing:
+            self._window.grow(self._in_flight)
+        self._pace.answered(
+            now, held_back=self._held_back and growing and not self._refusals.trying
+        )
+        self._held_back = False
+        self._follow(self._refusals.answered(episode), now)
+
+    def _failed(
+        self,
+        error: Retryable | UnknownOutcome,
+        tokens: int,
+        episode: int,
+        attempt: int,
+        began: float,
+    ) -> float:
+        """Take note of a failure; return for how long the call has to pause."""
+        now = self._clock()
+        self._reason = str(error)
+        refused = isinstance(error, Retryable) and error.status == RATE_LIMITED
+        if isinstance(error, Retryable) and error.allowance is not None:
+            self._pace.heed(error.allowance)
+        if refused:
+            self._pace.refused(tokens)
+            self._follow(self._refusals.refused(episode), now)
+        else:
+            self._steady_until = now + STEADY_SECONDS
+        self._breaker.failed(now)
+        if self._breaker.open:
+            self._line.dismiss(self._nobody_answers)
+            raise self._nobody_answers(attempt) from error
+        pause, elapsed = self._pause_seconds(error, attempt), now - began
+        if attempt > RETRIES or elapsed + pause > RETRY_SECONDS:
+            message = f"{error} (given up after {attempt} attempts in {elapsed:.0f} s)"
+            raise Unreachable(message, attempt) from error
+        return pause
+
+    def _follow(self, sign: Sign | None, now: float) -> None:
+        if sign is Sign.TOO_FAST:
+            self._size_before_cut = self._window.size
+            self._pace.cut(self._refusals.share, now)
+            # Once the pace is known it sees to it that as many calls in flight are not too fast.
+            self._window.cut(last_good=self._pace.is_learned)
+            self._refusals.cut()
+        elif sign is Sign.IN_VAIN:
+            self._window.restore(self._size_before_cut)
+            self._pace.restore()
 
     def _pause_seconds(self, error: Retryable | UnknownOutcome, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, Retryable) else None
@@ -146,19 +245,6 @@ class Limiter:
         seconds = patience if asked is None else max(asked, patience / 20)
         return seconds * (1 + self._random() * attempt / 4)
 
-    def _grow(self) -> None:
-        fully_used = self._held >= int(self._window)
-        if not fully_used or self._window >= self._most or self._clock() < self._steady_until:
-            return
-        step = 1.0 if self._window < self._slow_start_ends else 1.0 / self._window
-        self._window = min(self._window + step, self._most)
-
-    def _failed(self, error: Retryable | UnknownOutcome, episode: int) -> None:
-        self._reason = str(error)
-        if not (isinstance(error, Retryable) and error.status == RATE_LIMITED):
-            self._steady_until = self._clock() + STEADY_SECONDS
-        elif episode == self._episode:
-            # Calls that were in flight with this one belong to the episode that now ends.
-            self._episode += 1
-            self._window = max(1.0, self._window * CUT_TO)
-            self._slow_start_ends = self._window
+    def _nobody_answers(self, attempts: int) -> Unreachable:
+        message = f"nobody was answered for long; the last time: {self._reason}"
+        return Unreachable(message, attempts, outage=True)
