@@ -318,7 +318,7 @@ def _limit(limit: Mapping[str, Any]) -> str:
         if (rate := limit.get(f"{kind}_per_minute"))
     ]
     if limit["waiting"]:
-        words.append(f"{limit['waiting']:,} waiting")
+        words.append(f"{limit['waiting']:,} waiting for {limit['waiting_for']}")
     if limit["reason"]:
         words.append(visible(limit["reason"]))
     return ", ".join(words)

@@ -12,7 +12,7 @@ from pipelines.strict_yaml import Document, Keys
 __all__ = ["ASKING", "PIPELINE", "unsupported"]
 
 # Where no batch is ever in flight, `max_inflight_batches` is kept to.
-ASKING = ("requests_per_minute", "tokens_per_minute", "max_batch_age")
+ASKING = ("max_batch_age",)
 """Keys of `api` and of steps."""
 PIPELINE = ("min_pass_rate",)
 """Keys at the top of the file."""

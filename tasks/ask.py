@@ -128,10 +128,11 @@ class LiveAsker:
 
         Without this one poisonous prompt would pause its run for ever, as if there were an outage.
         """
+        tokens = self.meter.expected_tokens(len(call.wire), call.max_tokens)
         try:
-            return await self.limiter.call(lambda: self._send(call))
+            return await self.limiter.call(lambda: self._send(call), tokens=tokens)
         except Unreachable as error:
-            if not error.attempts or not await answers(self.provider, self.choice.model):
+            if error.outage or not await answers(self.provider, self.choice.model):
                 raise
             try:
                 # The provider may have come back this very moment: once more, so that no unit

@@ -8,7 +8,7 @@ from pipelines import Launch, Pipeline, Step
 from providers import prices, registry
 from providers.address import is_loopback
 from providers.keys import keys_set
-from providers.prices import Rate
+from providers.prices import Lane, Rate
 from tasks.errors import NoPrice, NoProvider
 
 __all__ = ["Asked", "Choice", "check_priced", "choose", "settle_choice"]
@@ -34,7 +34,9 @@ class Choice:
     base_url: str | None
     """Where, if not at the provider's own address."""
     rate: Rate | None
-    """None when the price is unknown."""
+    """In realtime; None when the price is unknown."""
+    batch_rate: Rate | None
+    """In batches; None when the price is unknown, or there is no batch lane."""
     max_tokens: int
     max_output: int
     """The most that a truncated unit may be given."""
@@ -42,6 +44,10 @@ class Choice:
     concurrency: int | None
     requests_per_minute: int | None
     tokens_per_minute: int | None
+
+    def rate_in(self, lane: Lane) -> Rate | None:
+        """Return the price in a lane."""
+        return self.rate if lane == "realtime" else self.batch_rate
 
 
 def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:
@@ -68,13 +74,13 @@ def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:
     return Asked(provider, model)
 
 
-def check_priced(choice: Choice) -> None:
+def check_priced(choice: Choice, lane: Lane) -> None:
     """See that a cap on what is spent can hold.
 
     Raises:
         NoPrice: nobody knows what the model costs.
     """
-    if choice.rate is None:
+    if choice.rate_in(lane) is None:
         raise NoPrice(
             f"--max-cost cannot hold: what {choice.model!r} of {choice.provider} costs is unknown. "
             "Leave the cap out, choose another model (octobatch models lists them), or give its "
@@ -95,7 +101,8 @@ def settle_choice(
         provider=provider,
         model=model,
         base_url=own,
-        rate=_rate(provider, model, own, at),
+        rate=_rate(provider, model, own, "realtime", at),
+        batch_rate=_rate(provider, model, own, "batch", at),
         max_tokens=min(room, most) if most else room,
         max_output=most or room * 8,
         timeout_seconds=step.timeout_seconds or TIMEOUT_SECONDS,
@@ -105,14 +112,14 @@ def settle_choice(
     )
 
 
-def _rate(provider: str, model: str, base_url: str | None, at: datetime) -> Rate | None:
+def _rate(provider: str, model: str, base_url: str | None, lane: Lane, at: datetime) -> Rate | None:
     vendor = registry.vendor(provider)
     if base_url in {None, vendor.base_url}:
-        return prices.rate(provider, model, "realtime", at)
+        return prices.rate(provider, model, lane, at)
     if vendor.free and not is_loopback(str(base_url)):
         return None
     # Another's server has prices of its own, which only the user knows.
-    return prices.rate(provider, model, "realtime", at, own_only=True)
+    return prices.rate(provider, model, lane, at, own_only=True)
 
 
 def _base_url(pipeline: Pipeline, step: Step, provider: str) -> str | None:

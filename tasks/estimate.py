@@ -1,7 +1,7 @@
 """What a run will cost, told before it is paid for: from a few units, worded as they would be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import fmean
@@ -94,7 +94,8 @@ async def estimate(
         looks = [looked[step.name] for looked in seen if step.name in looked]
         if step in pipeline.asking:
             choice = _choice(pipeline, step, launch)
-            steps.append(_step(step, choice, looks, round(units * each), steps))
+            one = _step(step, choice, looks, round(units * each), steps)
+            steps.append(replace(one, rate=choice.rate_in(launch.mode)))
         each *= fmean([look.children for look in looks] or [1])
     return Estimate(units, tuple(steps))
 
@@ -105,7 +106,11 @@ def _choice(pipeline: Pipeline, step: Step, launch: Launch) -> Choice:
 
 
 def _step(
-    step: Step, choice: Choice, looks: Sequence[Shown], units: int, before: Sequence[StepEstimate]
+    step: Step,
+    choice: Choice,
+    looks: Sequence[Shown],
+    units: int,
+    before: Sequence[StepEstimate],
 ) -> StepEstimate:
     sizes = [look.request.tokens for look in looks if look.request]
     replies = [

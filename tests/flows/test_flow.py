@@ -6,13 +6,15 @@ import logging
 import os
 import shutil
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 
 import pipelines
 import runs
 from flows.errors import RunGone
-from runs import Run, RunHeld, Status, read_jsonl
+from flows.summary import exit_of
+from runs import Run, RunHeld, Status, read_jsonl, totals
 from tasks import session
 
 pytestmark = pytest.mark.flow
@@ -216,7 +218,8 @@ async def test_an_outage_is_retried_by_the_task(catalog, emulated, api, monkeypa
     from tasks import prefect_tasks
 
     monkeypatch.setattr(prefect_tasks, "RETRY_DELAYS_SECONDS", [0.0, 0.0, 0.0])
-    emulated.plays({**CHAT, "nth": [3, 7], **DOWN})
+    # Whoever looks whether it is only this request finds the provider down as well.
+    emulated.plays({**CHAT, "contains": "Say ok.", **DOWN}, {**CHAT, "nth": [3, 7], **DOWN})
     state = await catalog.NpcDialog(emulate=True, max_units=6, return_state=True)
     assert state.is_completed()
     assert emulated.repeated == 0
@@ -239,6 +242,24 @@ async def test_an_outage_that_lasts_pauses_the_run(catalog, emulated, monkeypatc
     resumed = await catalog.NpcDialog(run=view.name, return_state=True)
     assert resumed.is_completed()
     assert emulated.repeated == 0
+
+
+async def test_a_cap_pauses_the_run_and_a_higher_one_goes_on(catalog, emulated):
+    """Exit 3; what came is kept, and nothing is asked twice."""
+    state = await catalog.NpcDialog(
+        emulate=True, max_units=20, max_cost=Decimal("0.004"), return_state=True
+    )
+    view = run_of(state)
+    assert state.name == "Paused"
+    assert exit_of(view) == 3
+    spent = totals(view.state)
+    assert spent.cost_usd is not None
+    assert 0 < spent.cost_usd <= Decimal("0.004")
+    assert spent.failed == 0
+    resumed = await catalog.NpcDialog(run=view.name, max_cost=Decimal(1), return_state=True)
+    assert resumed.is_completed()
+    assert emulated.repeated == 0
+    assert runs.read(view.paths.dir).state.launch["max_cost"] == 1
 
 
 async def retrying(api):
