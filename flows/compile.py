@@ -2,13 +2,15 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+import itertools
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-from prefect import Flow
+from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
 from prefect.runtime import flow_run as flow_run_now
@@ -22,10 +24,12 @@ from flows.place import place
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
 from runs import is_run
+from tasks.batch_lane import BatchLane, Verb, in_batches
 from tasks.create import create_run
 from tasks.order import in_order
-from tasks.prefect_tasks import step_task
+from tasks.prefect_tasks import look_task, post_task, step_task
 from tasks.session import Session, opened
+from tasks.shipping import Shipping
 
 if TYPE_CHECKING:
     from prefect.flows import FlowStateHook
@@ -95,7 +99,11 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
         create_run(loaded, launch, run_dir)
     who = str(flow_run.id)
     async with opened(
-        run_dir, flow_run=who, allow_scripts=launch.allow_scripts, max_cost=launch.max_cost
+        run_dir,
+        flow_run=who,
+        allow_scripts=launch.allow_scripts,
+        max_cost=launch.max_cost,
+        lane=launch.lane,
     ) as session:
         with stopping_on_signals(session):
             await _order(session)
@@ -125,7 +133,53 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
 
 
 async def _order(session: Session) -> None:
-    """Do what is left of the run, a task run for each chunk-step."""
+    """Do what is left of the run, in the lane that it is in."""
+    if session.lane == "batch":
+        await _in_batches(session)
+    else:
+        await _in_realtime(session)
+
+
+@dataclass(frozen=True, slots=True)
+class _BatchTasks:
+    """The parts of the batch lane, each as a task run."""
+
+    session: Session
+    advances: Mapping[str, Task[[str, str, str], Any]]
+    posts: Mapping[str, Task[[str, str, str, Verb], Any]]
+    looks: Task[[str, int], Any]
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def advance(self, step: str, chunk: str) -> object:
+        return await self.advances[step](self._run_dir, step, chunk)
+
+    async def post(self, step: str, chunk: str, verb: Verb) -> int:
+        return await self.posts[step](self._run_dir, step, chunk, verb)
+
+    async def look(self) -> bool:
+        return await self.looks(self._run_dir, next(self.numbers))
+
+    @property
+    def _run_dir(self) -> str:
+        return str(self.session.run_dir)
+
+
+async def _in_batches(session: Session) -> None:
+    """Two task runs for each chunk-step that asks, and one for each look."""
+    hooks = [snapshot_task(session.run_dir)]
+    steps = session.pipeline.unit_steps
+    works = _BatchTasks(
+        session,
+        {step.name: step_task(step.name, step.description, hooks=hooks) for step in steps},
+        {step.name: post_task(step.name, step.description, hooks=hooks) for step in steps},
+        look_task(hooks=hooks),
+    )
+    session.batch_lane = BatchLane(session, Shipping(session.run, session.desk), works)
+    await in_batches(session.batch_lane, session.rest)
+
+
+async def _in_realtime(session: Session) -> None:
+    """One task run for each chunk-step."""
     hooks = [snapshot_task(session.run_dir)]
     tasks = {
         step.name: step_task(step.name, step.description, hooks=hooks)

@@ -31,8 +31,10 @@ class Launch(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="What to call the run; else the pipeline's name and the time.",
     )
-    lane: Literal["realtime"] = Field(
-        default="realtime", description="How models are asked: one call per unit, many at once."
+    lane: Literal["realtime", "batch"] | None = Field(
+        default=None,
+        description="How models are asked: one call per unit, answers at once (the default); or in "
+        "batches, at half the price, within a day. Said of a run, it changes how that goes on.",
     )
     items: str | None = Field(
         default=None,
@@ -96,6 +98,11 @@ class Launch(BaseModel):
         """Return the weights of the local model; None for the bundled ones."""
         bundled = self.local is None or self.local == self.BUNDLED
         return None if bundled else Path(str(self.local))
+
+    @property
+    def mode(self) -> Literal["realtime", "batch"]:
+        """Return the lane, also when nobody has said which."""
+        return self.lane or "realtime"
 
     @property
     def free(self) -> bool:

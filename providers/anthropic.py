@@ -11,9 +11,10 @@ from providers.http import Connection, Dialect, whole
 from providers.protocol import Allowance, Limits, Quota
 
 if TYPE_CHECKING:
+    from providers.batches import Batches
     from providers.keys import Key
 
-__all__ = ["DIALECT", "allowance", "connect", "enforced", "from_wire", "to_wire"]
+__all__ = ["DIALECT", "allowance", "batches", "connect", "enforced", "from_wire", "to_wire"]
 
 TOKENS = ("tokens", "input-tokens", "output-tokens")
 
@@ -30,6 +31,13 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     client._custom_headers = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     channel = Channel(pool(base_url), {**client.default_headers, **client.auth_headers})
     return Connection(name, base_url, key, limits, DIALECT, channel=channel)
+
+
+def batches(connection: Connection) -> "Batches":
+    """Return the batch lane over a connection."""
+    from providers.anthropic_batches import AnthropicBatches
+
+    return AnthropicBatches(connection)
 
 
 def _kinds(body: Mapping[str, Any]) -> list[str]:

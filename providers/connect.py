@@ -3,17 +3,21 @@
 import json
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import orjson
 
 from providers import keys, registry
 from providers.address import checked, is_loopback
-from providers.errors import BadAddress, MissingKey
+from providers.errors import BadAddress, Misconfigured, MissingKey
+from providers.http import Connection
 from providers.neutral import Request
 from providers.protocol import Adapter, Provider
 
-__all__ = ["codec", "connect", "wire"]
+if TYPE_CHECKING:
+    from providers.batches import Batches
+
+__all__ = ["batches", "codec", "connect", "wire"]
 
 
 @cache
@@ -54,6 +58,19 @@ def connect(
     else:
         key = _key(provider, url)
     return codec(provider).connect(key, checked(url), name=provider, limits=vendor.limits)
+
+
+def batches(provider: str, connection: Provider) -> "Batches":
+    """Return the batch lane of a provider, over a connection that `connect` has returned.
+
+    Raises:
+        Misconfigured: it has none.
+    """
+    # Many servers speak a vendor's wire format; batches are at the vendor itself.
+    if registry.vendor(provider).adapter != provider:
+        raise Misconfigured(f"provider {provider!r} has no batch lane: run it in realtime")
+    assert isinstance(connection, Connection), "it was made by `connect`"
+    return codec(provider).batches(connection)
 
 
 def _key(provider: str, url: str) -> keys.Key:

@@ -12,9 +12,10 @@ from providers.http import Connection, Dialect
 from providers.protocol import Limits
 
 if TYPE_CHECKING:
+    from providers.batches import Batches
     from providers.keys import Key
 
-__all__ = ["DIALECT", "connect", "enforced", "from_wire", "to_wire"]
+__all__ = ["DIALECT", "batches", "connect", "enforced", "from_wire", "to_wire"]
 
 VERSION = "v1"
 
@@ -42,6 +43,13 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     # There is no public way to ask a client for the headers that it sends.
     headers = client._api_client._http_options.headers or {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return Connection(name, base_url, key, limits, DIALECT, channel=Channel(session, headers))
+
+
+def batches(connection: Connection) -> "Batches":
+    """Return the batch lane over a connection."""
+    from providers.gemini_batches import GeminiBatches
+
+    return GeminiBatches(connection)
 
 
 def _kinds(body: Mapping[str, Any]) -> list[str]:

@@ -14,9 +14,10 @@ from providers.protocol import Allowance, Limits, Quota
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from providers.batches import Batches
     from providers.keys import Key
 
-__all__ = ["DIALECT", "allowance", "connect", "enforced", "from_wire", "to_wire"]
+__all__ = ["DIALECT", "allowance", "batches", "connect", "enforced", "from_wire", "to_wire"]
 
 
 def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connection:
@@ -30,6 +31,13 @@ def connect(key: "Key", base_url: str, *, name: str, limits: Limits) -> Connecti
     _forget_environment(client)
     channel = Channel(pool(base_url), {**client.default_headers, **client.auth_headers})
     return Connection(name, base_url, key, limits, DIALECT, channel=channel)
+
+
+def batches(connection: Connection) -> "Batches":
+    """Return the batch lane over a connection."""
+    from providers.openai_batches import OpenAIBatches
+
+    return OpenAIBatches(connection)
 
 
 def _forget_environment(client: "AsyncOpenAI") -> None:

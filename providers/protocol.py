@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from providers.batches import Batches
+    from providers.http import Connection
     from providers.keys import Key
     from providers.neutral import Reply, Request
     from providers.rows import Abilities
@@ -59,8 +61,8 @@ class Answer:
 class Provider(Protocol):
     """A live connection to one vendor. It belongs to the event loop it is first used in.
 
-    The batch verbs (submit, check, collect, cancel, find) will be a second protocol beside this
-    one: a provider that has no batch lane, a local server say, should not have to pretend.
+    The batch verbs (submit, check, collect, cancel, find) are a second protocol, `Batches`: a
+    provider that has no batch lane, a local server say, need not pretend.
     """
 
     @property
@@ -104,3 +106,7 @@ class Adapter(Protocol):
         ...
 
     def connect(self, key: "Key", base_url: str, *, name: str, limits: Limits) -> Provider: ...
+
+    def batches(self, connection: "Connection") -> "Batches":
+        """Return the vendor's batch lane over a connection of its own."""
+        ...

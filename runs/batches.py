@@ -44,8 +44,8 @@ _MOVES: Mapping[BatchState, frozenset[BatchState]] = {
     ),
     BatchState.UNCERTAIN: frozenset({BatchState.SUBMITTED, BatchState.REFUSED}),
     # An adopted batch may turn out to be another's, or its results may be gone.
-    BatchState.SUBMITTED: frozenset({BatchState.ENDED, BatchState.REFUSED}),
-    BatchState.ENDED: frozenset({BatchState.COLLECTED, BatchState.REFUSED}),
+    BatchState.SUBMITTED: frozenset({BatchState.ENDED, BatchState.REFUSED, BatchState.UNCERTAIN}),
+    BatchState.ENDED: frozenset({BatchState.COLLECTED, BatchState.REFUSED, BatchState.UNCERTAIN}),
     BatchState.COLLECTED: frozenset(),
     BatchState.REFUSED: frozenset(),
 }

@@ -240,8 +240,9 @@ def _moved(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _relaunched(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
-    launch = {**state.launch, **line["changes"]}
-    return {"spec": replace(state.spec, launch=launch)}
+    changes = line["changes"]
+    launch = {**state.launch, **changes}
+    return {"spec": replace(state.spec, launch=launch, mode=changes.get("lane", state.spec.mode))}
 
 
 def _closed(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def create_run(pipeline: Pipeline, launch: Launch, run_dir: Path) -> None:
         run_dir,
         RunSpec(
             pipeline=pipeline.name,
-            mode=launch.lane,
+            mode=launch.mode,
             chunk_size=pipeline.chunk_size,
             steps=steps,
             launch=launch.model_dump(exclude_none=True, exclude={"allow_scripts"}),

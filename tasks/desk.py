@@ -2,30 +2,33 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pipelines
 from pipelines import Launch, Pipeline, PreparedStep, Prompt, Sandbox, Scope, Step
-from providers.connect import connect
+from providers.batches import Batches
+from providers.connect import batches, connect
 from providers.emulator import client as emulator
 from providers.limit import Limiter, State
 from providers.protocol import Provider
 from runs import runs_root
-from tasks.ask import LiveAsker, Rehearse, Trace
+from tasks.ask import Computed, LiveAsker, Rehearse, Trace
 from tasks.brake import Brake
 from tasks.choose import Asked, Choice, check_priced, settle_choice
 from tasks.compute import compute, fan_out, gate
 from tasks.judging import MicroBatchJudge
 from tasks.meter import Meter
+from tasks.parcels import Pool
+from tasks.poster import Poster, journeys
 from tasks.purse import Purse
-from tasks.work import Asking, Due, Outcome, Sink, StepAtWork, advance
+from tasks.work import Asker, Asking, Due, Outcome, Sink, StepAtWork, advance
 
-__all__ = ["Desk", "opened_desk"]
+__all__ = ["Counter", "Desk", "opened_desk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,15 @@ class _Line:
     provider: Provider
     limiter: Limiter
     meter: Meter
+    batch_meter: Meter
     rehearse: Rehearse | None
+
+
+class Counter(NamedTuple):
+    """Where batches of one step are handed in and fetched."""
+
+    choice: Choice
+    batches: Batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +75,64 @@ class Desk:
         Raises:
             Misconfigured, Unreachable: a model cannot be asked; all answers that came are kept.
         """
-        place = self._places[step]
+
+        def live(place: _Place, line: _Line, computed: Computed) -> Asker:
+            return LiveAsker(
+                step=place.prepared,
+                choice=line.choice,
+                provider=line.provider,
+                limiter=line.limiter,
+                meter=line.meter,
+                purse=self.purse,
+                sink=sink,
+                trace=trace,
+                brake=self.brake,
+                rehearse=line.rehearse,
+                computed=computed,
+            )
+
+        return await self._through(self._places[step], due, sink, live)
+
+    async def post(
+        self, step: str, due: Sequence[Due], sink: Sink, *, chunk: str, pool: Pool
+    ) -> list[Outcome]:
+        """Judge what there is of units at a step that asks; put what is to be asked into parcels.
+
+        Units that are asked are `Open`.
+        """
+
+        def poster(place: _Place, line: _Line, computed: Computed) -> Asker:
+            return Poster(
+                chunk=chunk,
+                step=place.prepared,
+                choice=line.choice,
+                meter=line.batch_meter,
+                pool=pool,
+                rehearse=line.rehearse,
+                computed=computed,
+                journeys=journeys(due),
+            )
+
+        return await self._through(self._places[step], due, sink, poster)
+
+    async def _through(
+        self,
+        place: _Place,
+        due: Sequence[Due],
+        sink: Sink,
+        asker: Callable[[_Place, _Line, Computed], Asker],
+    ) -> list[Outcome]:
         ready, computed, settled = await gate(due, place.prepared, place.work, self.sandbox)
+        outcomes: list[Outcome] = []
         match place.prepared.step.scope:
             case Scope.CHUNK:
-                outcomes = await self._ask(place, ready, computed, sink, trace)
+                assert place.line is not None, "a step that asks was given somebody to ask"
+                asking = asker(place, place.line, computed)
+                outcomes = await advance(ready, place.work, asking, sink)
             case Scope.EXPRESSION:
                 settled += await compute(ready, place.prepared, place.work, self.sandbox)
-                outcomes = []
             case Scope.FAN_OUT:
                 settled += fan_out(ready, place.prepared.step, place.work)
-                outcomes = []
             case Scope.RUN:
                 raise AssertionError("a script is not for single units")
         for outcome in settled:
@@ -82,30 +140,15 @@ class Desk:
         order = {unit.unit_id: number for number, unit in enumerate(due)}
         return sorted([*outcomes, *settled], key=lambda outcome: order[outcome.unit_id])
 
-    async def _ask(
-        self,
-        place: _Place,
-        due: Sequence[Due],
-        computed: Mapping[str, Mapping[str, Any]],
-        sink: Sink,
-        trace: Trace,
-    ) -> list[Outcome]:
-        line = place.line
-        assert line is not None, "a step that asks was given somebody to ask"
-        asker = LiveAsker(
-            step=place.prepared,
-            choice=line.choice,
-            provider=line.provider,
-            limiter=line.limiter,
-            meter=line.meter,
-            purse=self.purse,
-            sink=sink,
-            trace=trace,
-            brake=self.brake,
-            rehearse=line.rehearse,
-            computed=computed,
-        )
-        return await advance(due, place.work, asker, sink)
+    def counter(self, step: str) -> Counter:
+        """Return where batches of a step are handed in.
+
+        Raises:
+            Misconfigured: its provider has no batch lane.
+        """
+        line = self._places[step].line
+        assert line is not None, "only a step that asks has batches"
+        return Counter(line.choice, batches(line.choice.provider, line.provider))
 
     @property
     def window(self) -> int:
@@ -158,7 +201,7 @@ async def opened_desk(
         }
         if purse.cap_usd is not None:
             for choice in choices.values():
-                check_priced(choice)
+                check_priced(choice, launch.mode)
         lines = _Lines(stack, emulator_url, choices.values())
         places: dict[str, _Place] = {}
         for step in steps:
@@ -166,7 +209,8 @@ async def opened_desk(
             line = None
             if (choice := choices.get(step.name)) is not None:
                 rehearse = _rehearse(pipeline, prepared, emulator_url)
-                line = _Line(choice, *lines.to(choice), Meter(choice.rate), rehearse)
+                meters = Meter(choice.rate), Meter(choice.batch_rate)
+                line = _Line(choice, *lines.to(choice), *meters, rehearse)
             places[step.name] = _Place(prepared, _work(pipeline, prepared, sandbox), line)
         yield Desk(brake, purse, sandbox, places)
 
@@ -226,6 +270,8 @@ class _Lines:
             # Who chose a concurrency knows their limits: slow start is for those who did not.
             at_once or provider.limits.start,
             at_once or provider.limits.most,
+            requests_per_minute=_tightest(one.requests_per_minute for one in same),
+            tokens_per_minute=_tightest(one.tokens_per_minute for one in same),
         )
 
 

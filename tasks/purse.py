@@ -19,16 +19,23 @@ class Purse:
     loop.
     """
 
-    def __init__(self, cap_usd: Decimal | None = None, spent_usd: Decimal = ZERO) -> None:
+    def __init__(
+        self,
+        cap_usd: Decimal | None = None,
+        spent_usd: Decimal = ZERO,
+        *,
+        reserved_usd: Decimal = ZERO,
+    ) -> None:
         """Open a purse.
 
         Args:
             cap_usd: The most that may be spent, by earlier holders of the run too; None: any sum.
             spent_usd: What those have spent, or may have.
+            reserved_usd: What is set aside for batches that they have handed in.
         """
         self.cap_usd = cap_usd
         self.spent_usd = spent_usd
-        self.reserved_usd = ZERO
+        self.reserved_usd = reserved_usd
         self._queue: deque[tuple[Decimal, asyncio.Future[None]]] = deque()
 
     async def reserve(self, most_usd: Decimal) -> None:
@@ -49,6 +56,19 @@ class Purse:
             if place.done() and not place.cancelled() and place.exception() is None:
                 self.settle(most_usd, ZERO)  # given and cancelled in the same breath
             raise
+
+    def take(self, most_usd: Decimal) -> bool:
+        """Set so much aside at once; False if it has to wait for what is in flight.
+
+        Raises:
+            CapReached: it does not fit, and nothing in flight can make room for it.
+        """
+        if self._fits(most_usd):
+            self.reserved_usd += most_usd
+            return True
+        if self.reserved_usd > ZERO:
+            return False
+        raise self._reached(most_usd)
 
     def settle(self, most_usd: Decimal, spent_usd: Decimal) -> None:
         """Give back a reservation, less what was spent of it; nothing, if it was never sent."""

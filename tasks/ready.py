@@ -35,7 +35,7 @@ def make_ready(pipeline: Pipeline, launch: Launch) -> None:
         asked = choose(pipeline, step, launch)
         choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
         if launch.max_cost is not None:
-            check_priced(choice)
+            check_priced(choice, launch.mode)
         lines.add(_Line(choice.provider, choice.model, choice.base_url))
     if launch.local is not None:
         local.check(launch.gguf)

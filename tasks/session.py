@@ -5,12 +5,12 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pipelines
 from pipelines import Launch, Pipeline, Scope
@@ -35,11 +35,15 @@ from tasks.desk import Desk, opened_desk
 from tasks.due import due
 from tasks.errors import CapReached
 from tasks.outcomes import counts
+from tasks.parcels import Pool
 from tasks.post_process import post_process
 from tasks.purse import Purse
 from tasks.scripts import run_scripts
 from tasks.spent import spent_usd
-from tasks.work import Invalid, Open, Outcome, Returned, Skipped, Valid
+from tasks.work import Due, Invalid, Open, Outcome, Returned, Skipped, Valid
+
+if TYPE_CHECKING:
+    from tasks.batch_lane import BatchLane
 
 __all__ = ["End", "Session", "Tally", "find", "opened"]
 
@@ -84,6 +88,8 @@ class Session:
     """Chunks under way, by name; one that waits for its retry is not among them."""
     _resting: dict[str, tuple[str, Counts]] = field(default_factory=dict[str, tuple[str, Counts]])
     """Chunks whose round was left open, with its step and what is known of it."""
+    batch_lane: "BatchLane | None" = None
+    """How its chunks go through batches; None in realtime."""
     paused_for: str | None = None
     trouble: BaseException | None = None
     """What went wrong beside the chunks: in telling others, or in keeping the run."""
@@ -102,6 +108,11 @@ class Session:
         """Return how many chunks keep the window full while some wait for stragglers."""
         return max(2, math.ceil(2 * self.desk.window / self.pipeline.chunk_size))
 
+    @property
+    def lane(self) -> str:
+        """Return how models are asked: `realtime` or `batch`."""
+        return self.launch.mode
+
     def open_chunks(self) -> list[str]:
         """Return the chunks that are not at their end, in order."""
         return [name for name, chunk in self.run.state.chunks.items() if not chunk.terminal]
@@ -117,6 +128,28 @@ class Session:
 
         Answers that an earlier process wrote down count as they are.
         """
+        trace = partial(self.run.trace, step=step, chunk=chunk)
+        return await self._advance(
+            step, chunk, lambda units, sink: self.desk.take(step, units, sink, trace)
+        )
+
+    async def post(self, step: str, chunk: str, pool: Pool) -> dict[str, int]:
+        """Judge what is there of a chunk at a step that asks; put what is to be asked into `pool`.
+
+        The round is closed when nothing is left to ask.
+        """
+        return await self._advance(
+            step,
+            chunk,
+            lambda units, sink: self.desk.post(step, units, sink, chunk=chunk, pool=pool),
+        )
+
+    async def _advance(
+        self,
+        step: str,
+        chunk: str,
+        through: Callable[[list[Due], "_Sink"], Awaitable[list[Outcome]]],
+    ) -> dict[str, int]:
         began = time.monotonic()
         self._resting.pop(chunk, None)
         units = due(self.run, step, chunk)
@@ -126,12 +159,11 @@ class Session:
             attempts=[attempt for unit in units for attempt in unit.history],
             lost=[call for unit in units for call in unit.lost],
         )
-        trace = partial(self.run.trace, step=step, chunk=chunk)
         still_open = True
         try:
             async with self._results(step, chunk) as results:
                 sink = _Sink(results, tally, self.brake)
-                outcomes = await self.desk.take(step, units, sink, trace)
+                outcomes = await through(units, sink)
             closing = replace(tally.counts(), seconds=time.monotonic() - began)
             if not any(isinstance(outcome, Open) for outcome in outcomes):
                 # A disk takes its time to sync, and other chunks have answers coming in.
@@ -148,6 +180,7 @@ class Session:
             "valid": closing.passed,
             "failed": closing.lost,
             "sent_back": closing.returned,
+            "open": closing.open,
         }
 
     def children(self, chunk: str) -> list[str]:
@@ -174,6 +207,12 @@ class Session:
         if one.scope is Scope.FAN_OUT:
             made = self.run.write_children(chunk, children(outcomes, one))
         self.run.close_round(chunk, step, closing, children=made)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait so long, or until the run stops."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.brake.wait()
 
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""
@@ -290,12 +329,13 @@ async def opened(
     flow_run: str | None = None,
     allow_scripts: bool = False,
     max_cost: Decimal | None = None,
+    lane: Literal["realtime", "batch"] | None = None,
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
     An exception of ours fails the run, with its message, and goes on to the caller. Scripts of the
-    pipeline are called only if whoever opens it allows it, whatever the run says. A `max_cost` in
-    USD holds from now on in place of the one that the run has.
+    pipeline are called only if whoever opens it allows it, whatever the run says. `max_cost` in
+    USD, and `lane`, hold from now on in place of what the run has.
 
     Raises:
         RunHeld: another process works on it.
@@ -307,9 +347,11 @@ async def opened(
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run_dir)
         launch = Launch.model_validate({**run.state.launch, "allow_scripts": allow_scripts})
-        if max_cost not in {None, launch.max_cost}:
-            run.relaunch(max_cost=max_cost)
-            launch = launch.model_copy(update={"max_cost": max_cost})
+        told = {"max_cost": max_cost, "lane": lane}
+        was = {"max_cost": launch.max_cost, "lane": launch.mode}
+        if new := {name: said for name, said in told.items() if said not in {None, was[name]}}:
+            run.relaunch(**new)
+            launch = launch.model_copy(update=new)
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
             opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)
@@ -330,7 +372,10 @@ async def opened(
 
 def _purse(run: Run, cap_usd: Decimal | None) -> Purse:
     """Open a purse; only a cap is worth reading every open chunk's history."""
-    return Purse() if cap_usd is None else Purse(cap_usd, spent_usd(run))
+    if cap_usd is None:
+        return Purse()
+    handed_in = (Decimal(str(batch.most_usd or 0)) for batch in run.state.batches.open)
+    return Purse(cap_usd, spent_usd(run), reserved_usd=sum(handed_in, Decimal(0)))
 
 
 def _write_down(run: Run, error: BaseException) -> None:

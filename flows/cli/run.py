@@ -29,7 +29,19 @@ class Usd(click.ParamType[Decimal]):
 @click.command("run")
 @click.argument("target")
 @click.option(
-    "--realtime", is_flag=True, help="Ask one by one, answers at once (the only lane so far)."
+    "--realtime",
+    "lane",
+    flag_value="realtime",
+    help="Ask one by one, answers at once (the default for a new run).",
+)
+@click.option(
+    "--batch",
+    "lane",
+    flag_value="batch",
+    help="Ask in batches: half the price, answers within a day.",
+)
+@click.option(
+    "--watch", "lane", flag_value="batch", help="Of a run: look after its batches to the end."
 )
 @click.option("--init", "init_only", is_flag=True, help="Make the run directory and stop there.")
 @click.option("--resume", is_flag=True, help="Go on with the run TARGET (the default for a run).")
@@ -72,7 +84,6 @@ class Usd(click.ParamType[Decimal]):
 def command(
     target: str,
     *,
-    realtime: bool,  # noqa: ARG001 - said for clarity; batch is not there yet
     init_only: bool,
     resume: bool,
     yes: bool,

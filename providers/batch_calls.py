@@ -1,0 +1,125 @@
+"""Calls about batches, whoever's they are: a JSON object back, and what failures mean."""
+
+import os
+from asyncio import to_thread
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from providers.answers import parse
+from providers.channel import Content
+from providers.errors import Gone, Misconfigured, Retryable, UnknownOutcome
+from providers.http import Connection
+
+__all__ = ["Told", "blocks", "call", "creating", "fetch", "preparing", "upload_seconds"]
+
+BLOCK_BYTES = 1 << 18
+CALL_SECONDS = 60.0
+SLOWEST_BYTES_PER_SECOND = 100_000
+
+
+class Told(NamedTuple):
+    """What a vendor answered."""
+
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+async def call(
+    connection: Connection,
+    method: str,
+    path: str,
+    *,
+    content: Content = b"",
+    headers: Mapping[str, str] | None = None,
+    timeout_seconds: float = CALL_SECONDS,
+) -> Told:
+    """Make one call, once.
+
+    Raises:
+        Gone: what the path names is not there.
+        UnknownOutcome: no answer came, or one that is no JSON object.
+        ProviderError: as `Connection.send`.
+    """
+    _, head, raw = await connection.send(
+        method, path, content=content, headers=headers, timeout_seconds=timeout_seconds
+    )
+    body = parse(raw)
+    if body is None:
+        raise UnknownOutcome(f"{connection.name}: {method} {path!r} was answered by no JSON object")
+    return Told(body, head)
+
+
+@contextmanager
+def preparing(vendor: str) -> Generator[None]:
+    """Do what must come before a batch is created: however it fails, there is no batch."""
+    try:
+        yield
+    except UnknownOutcome as error:
+        raise Retryable(f"{vendor}: nothing was submitted yet: {error}") from error
+    except Gone as error:
+        raise _no_lane(vendor) from error
+
+
+@contextmanager
+def creating(vendor: str) -> Generator[None]:
+    """Create a batch: an error of the server's own does not say that there is none."""
+    try:
+        yield
+    except Retryable as error:
+        if error.status is None or error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        raise UnknownOutcome(f"{vendor}: the batch may have been created: {error}") from error
+    except Gone as error:
+        raise _no_lane(vendor) from error
+
+
+def _no_lane(vendor: str) -> Misconfigured:
+    return Misconfigured(
+        f"{vendor}: no batches, or no such model, at this address: check model and base_url"
+    )
+
+
+async def blocks(file: BinaryIO, size_bytes: int) -> AsyncGenerator[bytes]:
+    """Give so many bytes of a file, block by block."""
+    while size_bytes and (block := file.read(min(BLOCK_BYTES, size_bytes))):
+        size_bytes -= len(block)
+        yield block
+
+
+def upload_seconds(size_bytes: int) -> float:
+    """Return how long sending so much may take, on a slow line."""
+    return CALL_SECONDS + size_bytes / SLOWEST_BYTES_PER_SECOND
+
+
+async def fetch(connection: Connection, paths: Iterable[str], into: Path) -> None:
+    """Write what is at the paths one behind the other to a file that is there only when whole.
+
+    Raises:
+        Gone: one of them is not there (any more).
+        UnknownOutcome: the download broke off.
+    """
+    part = into.with_name(f"{into.name}.part")
+    try:
+        with await to_thread(part.open, "wb") as file:
+            for path in paths:
+                await _append(connection, path, file)
+            file.flush()
+            await to_thread(os.fsync, file.fileno())
+        await to_thread(part.replace, into)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+async def _append(connection: Connection, path: str, file: BinaryIO) -> None:
+    last = b"\n"
+    async with connection.stream(path) as chunks:
+        async for chunk in chunks:
+            file.write(chunk)
+            last = chunk[-1:] or last
+    if last != b"\n":
+        # Or the first line of the next file would be a part of this one's last.
+        file.write(b"\n")

@@ -1,0 +1,279 @@
+"""The order of a run's work in batches: hand in, look, fetch, judge, and again."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Literal, Protocol, TypeAlias
+
+from pipelines import Scope
+from providers.batches import End, Standing
+from providers.connect import codec
+from providers.errors import Gone, Retryable, UnknownOutcome
+from runs import Batch, BatchState, Stage
+from tasks import points
+from tasks.cadence import Cadence
+from tasks.harvest import Harvest, harvest
+from tasks.parcels import Parcels, Pool, Sealed
+from tasks.session import Session
+from tasks.shipping import Shipping
+
+__all__ = ["BatchLane", "Verb", "Works", "in_batches"]
+
+Verb: TypeAlias = Literal["submit", "collect"]
+
+LOST_AFTER = 3
+"""Looks at which a vendor does not know a batch, after which it is taken to be lost there."""
+CHUNKS_AT_ONCE = 4
+"""Chunks that are judged at once: it keeps the sandbox busy while files are written."""
+
+
+class Works(Protocol):
+    """How the parts of the work are done: plainly, or each as a task of an orchestrator."""
+
+    async def advance(self, step: str, chunk: str) -> object:
+        """Take a chunk through a step that asks nobody."""
+        ...
+
+    async def post(self, step: str, chunk: str, verb: Verb) -> int:
+        """Judge what is there and put what is to be asked into parcels; return how many are."""
+        ...
+
+    async def look(self) -> bool:
+        """Look at all batches once; return whether anything moved."""
+        ...
+
+
+@dataclass(slots=True)
+class BatchLane:
+    """Takes the chunks of one run through their steps, by batches where models are asked."""
+
+    session: Session
+    shipping: Shipping
+    works: Works | None = None
+    """None: plainly."""
+    cadence: Cadence = field(default_factory=Cadence)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _unknown: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
+    _pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
+    """Of askings that are repeated, by step."""
+
+    async def settle(self) -> None:
+        """Take every chunk as far as it comes without a vendor, and hand in what is to be asked.
+
+        Raises:
+            Misconfigured, CapReached: a person must act.
+        """
+        at_once = asyncio.Semaphore(CHUNKS_AT_ONCE)
+
+        async def one(chunk: str) -> None:
+            async with at_once:
+                await self._forward(chunk)
+
+        for outcome in await asyncio.gather(
+            *map(one, self.session.open_chunks()), return_exceptions=True
+        ):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        for pool in self._pools.values():
+            self._add(await asyncio.to_thread(pool.finish))
+        await self.shipping.hand_in()
+
+    async def look(self) -> bool:
+        """Look at every batch once; fetch those that are over. Return whether anything moved.
+
+        Raises:
+            Misconfigured: a person must act.
+        """
+        before = self.session.run.state.seq
+        await self.shipping.settle_intents()
+        for batch, standing in await self._standings():
+            if standing.end is not None:
+                await self._fetch(batch, standing, standing.end)
+        points.at("poll.after")
+        return self.session.run.state.seq != before
+
+    def next_look(self) -> float:
+        """Return in how many seconds to look again."""
+        now = self.clock()
+        ages = [
+            (now - (batch.submitted_at or batch.intended_at)).total_seconds()
+            for batch in self.session.run.state.batches.open
+        ]
+        return self.cadence.next_look(max(0.0, age) for age in ages)
+
+    async def _forward(self, chunk: str) -> None:
+        """Take a chunk as far as it comes by itself, those that it is fanned out into as well."""
+        while (step := self.session.next_step(chunk)) is not None:
+            if self.session.pipeline.step(step).scope is not Scope.CHUNK:
+                await self._works.advance(step, chunk)
+                continue
+            stage = self.session.run.state.chunks[chunk].stage
+            if stage is Stage.SUBMITTED or self.shipping.is_waiting(chunk):
+                return
+            verb: Verb = "submit" if stage is Stage.PENDING else "collect"
+            if verb == "submit" and self.shipping.room() <= self.shipping.waiting:
+                return  # what cannot be handed in yet is not worded yet
+            if await self._works.post(step, chunk, verb):
+                return
+        for child in self.session.children(chunk):
+            await self._forward(child)
+
+    async def advance(self, step: str, chunk: str) -> object:
+        """Take a chunk through a step that asks nobody."""
+        return await self.session.advance(step, chunk)
+
+    async def post(self, step: str, chunk: str, verb: Verb) -> int:
+        """Judge what is there of a chunk; put what is to be asked into parcels, and count it.
+
+        First askings travel by chunk, repeated ones with those of other chunks.
+        """
+        pool = self._pool(step) if verb == "submit" else self._repeats(step)
+        left = await self.session.post(step, chunk, pool)
+        points.at("advance.after")
+        if verb == "submit":
+            self._add(await asyncio.to_thread(pool.finish))
+        return left["open"]
+
+    @property
+    def _works(self) -> Works:
+        return self.works or self
+
+    def _add(self, sealed: list[Sealed]) -> None:
+        for one in sealed:
+            self.shipping.add(one)
+
+    def _repeats(self, step: str) -> Pool:
+        if step not in self._pools:
+            self._pools[step] = self._pool(step)
+        return self._pools[step]
+
+    def _pool(self, step: str) -> Pool:
+        run, counter = self.session.run, self.session.desk.counter(step)
+
+        def seal(parcels: Parcels) -> Sealed:
+            return parcels.seal(run.paths.dir.name, counter.batches.request_line, self.clock())
+
+        return Pool(
+            partial(Parcels, run.paths, step, counter.choice.provider, counter.choice.model),
+            seal,
+            most_requests=counter.batches.most_requests,
+            most_bytes=counter.batches.most_bytes,
+        )
+
+    async def _standings(self) -> list[tuple[Batch, Standing]]:
+        """Return how the batches stand that are at their vendors."""
+        waiting: defaultdict[str, list[Batch]] = defaultdict(list)
+        for batch in self.session.run.state.batches.open:
+            if batch.state in {BatchState.SUBMITTED, BatchState.ENDED}:
+                waiting[batch.step].append(batch)
+        found: list[tuple[Batch, Standing]] = []
+        for step, batches in waiting.items():
+            lane = self.session.desk.counter(step).batches
+            ids = [str(batch.batch_id) for batch in batches]
+            try:
+                points.at("poll.before")
+                standings = await lane.check(ids)
+            except (Retryable, UnknownOutcome) as error:
+                self.session.run.log("look_failed", step=step, why=str(error))
+                continue
+            for batch in batches:
+                standing = standings.get(str(batch.batch_id))
+                if standing is None:
+                    await self._missing(batch)
+                else:
+                    self._unknown.pop(batch.key, None)
+                    found.append((batch, standing))
+        return found
+
+    async def _missing(self, batch: Batch) -> None:
+        self._unknown[batch.key] += 1
+        if self._unknown[batch.key] >= LOST_AFTER:
+            why = f"{batch.provider} does not know batch {batch.batch_id} any more"
+            self.session.run.move_batch(batch.key, BatchState.UNCERTAIN, message=why)
+
+    async def _fetch(self, batch: Batch, standing: Standing, end: End) -> None:
+        """Bring what a batch holds into the histories of its chunks."""
+        run = self.session.run
+        if batch.state is BatchState.SUBMITTED:
+            run.move_batch(
+                batch.key,
+                BatchState.ENDED,
+                end=end.value,
+                ended_at=self.clock(),
+                message=standing.message,
+            )
+            batch = run.state.batches[batch.key]
+            took = (self.clock() - (batch.submitted_at or batch.intended_at)).total_seconds()
+            self.cadence.ended(max(0.0, took))
+        lane = self.session.desk.counter(batch.step).batches
+        into = run.paths.downloaded(batch.short)
+        points.at("download.before")
+        try:
+            await lane.collect(standing, into)
+        except Gone as error:
+            run.move_batch(batch.key, BatchState.UNCERTAIN, message=str(error))
+            return
+        except (Retryable, UnknownOutcome) as error:
+            run.log("download_failed", batch=batch.short, why=str(error))
+            return
+        points.at("download.after")
+        # Where a vendor keeps nothing of a batch that broke off, some of it may have been paid.
+        keeps = bool(standing.results) or standing.answered == 0 or end is End.FAILED
+        complete = end is End.COMPLETED or not keeps
+        brought = await asyncio.to_thread(self._harvest, batch, complete=complete)
+        points.at("settle.after_harvest")
+        run.move_batch(batch.key, BatchState.COLLECTED, answered=brought.answered)
+        most = Decimal(str(batch.most_usd or 0))
+        self.session.desk.purse.settle(most, brought.spent_usd)
+        self._clear(batch, brought)
+
+    def _harvest(self, batch: Batch, *, complete: bool) -> Harvest:
+        choice = self.session.desk.counter(batch.step).choice
+        return harvest(
+            batch,
+            self.session.run.paths,
+            read_line=self.session.desk.counter(batch.step).batches.read_line,
+            read_reply=codec(batch.provider).from_wire,
+            rate=choice.batch_rate,
+            complete=complete,
+        )
+
+    def _clear(self, batch: Batch, brought: Harvest) -> None:
+        paths = self.session.run.paths
+        self.session.run.log(
+            "batch_brought",
+            batch=batch.short,
+            answered=brought.answered,
+            rejected=brought.rejected or None,
+            unserved=brought.unserved or None,
+            missing=brought.missing or None,
+            strays=brought.strays or None,
+        )
+        for path in (
+            paths.requests(batch.short),
+            paths.index(batch.short),
+            paths.downloaded(batch.short),
+        ):
+            path.unlink(missing_ok=True)
+        if not brought.strays:
+            paths.strays(batch.short).unlink(missing_ok=True)
+
+
+async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:
+    """Do everything that is left of a run in batches, or until it stops.
+
+    `rest` waits for so many seconds, or until the run stops. An outage pauses the run.
+    """
+    session = lane.session
+    while not session.brake.pulled and session.open_chunks():
+        moved = False
+        with session.pausing_on_outage():
+            await lane.settle()
+            moved = await (lane.works or lane).look()
+        if session.brake.pulled or moved or not session.open_chunks():
+            continue
+        await rest(lane.next_look())

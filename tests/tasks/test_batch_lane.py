@@ -1,0 +1,268 @@
+"""Whole runs in batches, without Prefect: every unit accounted for, nothing paid twice."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+import pipelines
+import runs
+from pipelines import Launch
+from providers.emulator import client
+from runs import BatchState, RunView, Status
+from tasks.batch_lane import BatchLane, in_batches
+from tasks.cadence import Cadence
+from tasks.create import create_run
+from tasks.order import in_order
+from tasks.session import Session, opened
+from tasks.shipping import Shipping
+from tests.providers.asking import SDK_WARNINGS
+
+pytestmark = SDK_WARNINGS
+
+VENDORS = ("openai", "anthropic", "gemini")
+CONFIG = {
+    "name": "Mill",
+    "items_source": "items.jsonl",
+    "chunk_size": 10,
+    "max_retries": 3,
+    "pipeline": [
+        {"name": "write", "template": "write.jinja2", "output_schema": "write.json"},
+        {"name": "measure", "scope": "expression", "expressions": {"size": "len(word)"}},
+        {"name": "grade", "template": "grade.jinja2", "output_schema": "grade.json"},
+    ],
+}
+FILES = {
+    "templates/write.jinja2": "Write a word for {{ unit_id }}.",
+    "templates/grade.jinja2": "Grade {{ word }} of {{ size }}.",
+    "schemas/write.json": json.dumps(
+        {
+            "type": "object",
+            "properties": {"word": {"type": "string"}},
+            "required": ["word"],
+            "additionalProperties": False,
+        }
+    ),
+    "schemas/grade.json": json.dumps(
+        {
+            "type": "object",
+            "properties": {"grade": {"type": "integer"}},
+            "required": ["grade"],
+            "additionalProperties": False,
+        }
+    ),
+    "rehearsal/grade.jinja2": '{"grade": {{ size }}}',
+}
+
+
+def write_mill(folder: Path, units: int, chunk_size: int) -> None:
+    files = {
+        **FILES,
+        "rehearsal/write.jinja2": '{"word": "w-{{ unit_id }}"}',
+        "config.yaml": json.dumps({**CONFIG, "chunk_size": chunk_size}),
+        "items.jsonl": "\n".join(json.dumps({"id": f"u{n:04d}"}) for n in range(units)),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def lane_of(session: Session, **shipping) -> BatchLane:
+    session.batch_lane = BatchLane(
+        session,
+        Shipping(session.run, session.desk, settle_seconds=0.0, **shipping),
+        cadence=Cadence(fixed_seconds=0.02),
+    )
+    return session.batch_lane
+
+
+async def through(
+    run_dir: Path, lane: Literal["realtime", "batch"] | None = None, **shipping
+) -> None:
+    async with opened(run_dir, lane=lane) as session:
+        if session.lane == "batch":
+            await in_batches(lane_of(session, **shipping), session.rest)
+        else:
+            await in_order(session, session.advance)
+        await session.end()
+
+
+@pytest.fixture
+def url(root):
+    return client.start(root)
+
+
+@pytest.fixture
+def make_mill(root, tmp_path):
+    """Make a run of a pipeline of two asking steps with an expression step between."""
+
+    def make(vendor: str, *, units: int = 30, chunk_size: int = 10, **launch) -> Path:
+        write_mill(tmp_path / "Mill", units, chunk_size)
+        run_dir = root / f"mill-{random.getrandbits(64):x}"
+        launched = Launch(pipeline="Mill", emulate=True, provider=vendor, lane="batch", **launch)
+        create_run(pipelines.load(tmp_path / "Mill"), launched, run_dir)
+        return run_dir
+
+    return make
+
+
+def finished(run_dir: Path, **how) -> RunView:
+    asyncio.run(through(run_dir, **how))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.COMPLETE, view.state.paused_reason
+    assert view.state.batches.open == ()
+    assert runs.totals(view.state).open == 0
+    return view
+
+
+def derived(run_dir: Path) -> dict[str, bytes]:
+    """Return the files that are functions of what was answered."""
+    return {
+        str(path.relative_to(run_dir)): path.read_bytes()
+        for pattern in ("*_validated.jsonl", "*_failures.jsonl", "outputs/*.jsonl")
+        for path in sorted(run_dir.rglob(pattern))
+    }
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_run_in_batches_ends_as_one_in_realtime(vendor, make_mill, root, url):
+    """With the same bytes, at half the price; each unit is asked once."""
+    batch = finished(make_mill(vendor))
+    ledger = client.ledger(url)
+    assert ledger.repeated == 0
+    assert len(ledger.batches[vendor]) == 6
+    assert sum(found["calls"] for found in ledger.batch_models.values()) == 60
+    client.reset(root)
+    realtime = finished(make_mill(vendor), lane="realtime")
+    assert derived(batch.paths.dir) == derived(realtime.paths.dir)
+    half, whole = (runs.totals(view.state).cost_usd for view in (batch, realtime))
+    assert half is not None
+    assert whole is not None
+    assert abs(2 * half - whole) < whole / 1000
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_bad_replies_and_failed_lines_travel_again_together(vendor, make_mill, url):
+    """Each unit once plus its retries; the retries of many chunks are few batches."""
+    client.script(
+        url,
+        [
+            {"match": "BATCH ", "contains": "u000", "do": "text", "text": "no JSON", "nth": [2, 5]},
+            {"match": "BATCH ", "contains": "u001", "do": "status", "status": 500, "nth": [3]},
+        ],
+    )
+    view = finished(make_mill(vendor, units=40))
+    totals = runs.totals(view.state)
+    assert (totals.valid, totals.failed, totals.attempts) == (40, 0, 82)
+    ledger = client.ledger(url)
+    assert ledger.calls == 82
+    assert len(ledger.batches[vendor]) == 9
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "drop", "count": 3},
+        {"do": "duplicate", "count": 3, "different": True},
+        {"do": "unknown", "count": 2},
+        {"do": "bad_lines", "count": 2},
+        {"do": "reorder"},
+        {"do": "cut_download", "body_bytes": 200, "times": 1},
+        {"do": "error_lines", "count": 2, "status": 500},
+        {"do": "expire", "share": 0.5},
+        {"do": "cancel", "share": 0.5},
+        {"do": "hang_up"},
+        {"do": "fail"},
+    ],
+    ids=lambda fault: fault["do"],
+)
+def test_whatever_happens_to_a_batch_every_unit_has_its_verdict(vendor, fault, make_mill, url):
+    """And the results are those of a run to which nothing happened."""
+    if (vendor, fault["do"]) == ("anthropic", "fail"):
+        fault = {"do": "queue_limit"}  # there a batch never fails as a whole
+    undisturbed = derived(finished(make_mill(vendor)).paths.dir)
+    client.batches(url, rules=[{"vendor": vendor, "nth": [7, 8], **fault}])
+    view = finished(make_mill(vendor))
+    assert derived(view.paths.dir) == undisturbed
+    charged = Counter(client.ledger(url).requests)
+    # Gemini keeps nothing of a batch that did not end well.
+    lost = fault["do"] == "drop" or (vendor == "gemini" and fault["do"] in {"expire", "cancel"})
+    assert max(charged.values()) <= 2 + lost  # in two runs
+    possible = runs.totals(view.state).possible_usd
+    assert possible is not None
+    assert bool(possible) == lost
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_accepted_and_hung_up_is_found_and_adopted(vendor, make_mill, url):
+    """One batch, not two."""
+    client.batches(url, rules=[{"vendor": vendor, "nth": [1, 3], "do": "hang_up"}])
+    view = finished(make_mill(vendor))
+    assert len(client.ledger(url).batches[vendor]) == 6
+    assert client.ledger(url).repeated == 0
+    states = Counter(batch.state for batch in view.state.batches.values())
+    assert states == {BatchState.COLLECTED: 6}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_refused_key_pauses_the_run_and_fails_nothing(vendor, make_mill, url):
+    client.script(url, [{"match": "POST", "do": "status", "status": 401}])
+    run_dir = make_mill(vendor)
+    asyncio.run(through(run_dir))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    assert (view.state.paused_reason or "").startswith(f"provider: {vendor}: ")
+    client.script(url, [])
+    finished(run_dir)
+    assert client.ledger(url).repeated == 0
+
+
+def test_few_batches_are_at_the_vendor_at_once(make_mill, url):
+    run_dir = make_mill("openai", units=40, chunk_size=5)
+    most = []
+
+    async def watched() -> None:
+        async with opened(run_dir) as session:
+            lane = lane_of(session, most_at_once=2)
+            session.run.log = lambda *_, **__: most.append(len(session.run.state.batches.open))
+            await in_batches(lane, session.rest)
+            await session.end()
+
+    asyncio.run(watched())
+    assert max(most) == 2
+    assert runs.totals(runs.read(run_dir).state).valid == 40
+
+
+def test_a_cap_holds_in_batches_too(make_mill, url):
+    """Each batch is set aside whole before it is handed in."""
+    run_dir = make_mill("openai", max_cost=0.0015)
+    asyncio.run(through(run_dir))
+    view = runs.read(run_dir)
+    assert (view.state.paused_reason or "").startswith("cap: ")
+    assert client.ledger(url).calls == 0
+    assert list(view.paths.batches.glob("*.tmp")) == []
+
+
+def test_a_run_in_realtime_is_finished_in_batches(make_mill, url):
+    """Each attempt knows its lane; what is answered is not asked again."""
+    run_dir = make_mill("openai")
+    refused = {"match": "POST", "do": "status", "status": 401, "nth": list(range(9, 99))}
+    client.script(url, [refused])
+    asyncio.run(through(run_dir, lane="realtime"))
+    assert runs.read(run_dir).state.status is Status.PAUSED
+    client.script(url, [])
+    view = finished(run_dir, lane="batch")
+    assert view.state.spec.mode == "batch"
+    assert client.ledger(url).repeated == 0
+    lanes = Counter(
+        attempt.lane
+        for chunk in view.state.chunks
+        for history in runs.attempts(view.paths.chunk(chunk).results("write")).values()
+        for attempt in history
+    )
+    assert lanes == {"realtime": 8, "batch": 22}

@@ -1,0 +1,231 @@
+"""Questions on their way to a batch and back: written down, named, joined by name."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.batches import Line, LineEnd
+from providers.neutral import Reply, Stop, Usage
+from providers.prices import Rate
+from runs import Attempt, Batch, RunPaths, attempts
+from tasks.harvest import harvest, reject
+from tasks.parcels import FRAME_BYTES, Parcels, Pool, addressed, custom_id, sequence
+from tasks.work import Asking
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+RATE = Rate(input=Decimal(1), cached=Decimal(1), cache_write=Decimal(1), output=Decimal(1))
+MOST = Decimal("0.001")
+
+
+def asking(unit_id: str, attempt: int = 1) -> Asking:
+    return Asking({"unit_id": unit_id}, 1, attempt, (), 0)
+
+
+def request_line(name: str, wire: bytes) -> bytes:
+    return b'{"custom_id":%s,"body":%s}' % (orjson.dumps(name), wire)
+
+
+def read_line(line: bytes) -> Line:
+    """Read a line of a vendor whose lines are as simple as that."""
+    row = orjson.loads(line)
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+        raise ValueError("not a line")  # noqa: TRY004  as a vendor does
+    raw = orjson.dumps(row["body"]) if "body" in row else None
+    return Line(row["id"], LineEnd(row.get("end", "answered")), raw, message=row.get("message"))
+
+
+def read_reply(body) -> Reply:
+    return Reply(body.get("text", ""), Stop.DONE, Usage(10, 0, 0, 5, 0), None, None)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    run = RunPaths(tmp_path / "run")
+    for chunk in ("chunk_000", "chunk_001"):
+        run.chunk(chunk).dir.mkdir(parents=True)
+    return run
+
+
+def make_parcels(paths: RunPaths) -> Parcels:
+    return Parcels(paths, "tell", "openai", "gpt-6-luna")
+
+
+@pytest.fixture
+def seal(paths):
+    def seal(units=("a", "b", "c"), chunk="chunk_000"):
+        parcels = make_parcels(paths)
+        for unit in units:
+            parcels.add(chunk, asking(unit), b'{"say":"%s"}' % unit.encode(), MOST)
+        return parcels.seal("run", request_line, AT)
+
+    return seal
+
+
+def brought(paths: RunPaths, batch: Batch, lines: list[object], **how):
+    text = b"\n".join(x if isinstance(x, bytes) else orjson.dumps(x) for x in lines)
+    paths.downloaded(batch.short).write_bytes(text + b"\n")
+    return harvest(batch, paths, read_line=read_line, read_reply=read_reply, rate=RATE, **how)
+
+
+def answer(batch: Batch, number: int, text: str = "hi") -> dict[str, object]:
+    return {"id": custom_id(batch.key, number), "body": {"text": text}}
+
+
+def text_of(attempt: Attempt) -> str:
+    return json.loads(attempt.raw or b"{}")["text"]
+
+
+def history(paths: RunPaths, chunk: str = "chunk_000"):
+    return attempts(paths.chunk(chunk).results("tell"))
+
+
+def test_requests_are_called_by_the_key_of_their_batch(seal, paths):
+    batch, intent = seal()
+    rows = [json.loads(line) for line in intent.file.read_bytes().splitlines()]
+    assert [row["custom_id"] for row in rows] == [f"{batch.key[:8]}-{n:06d}" for n in range(3)]
+    assert [row["body"]["say"] for row in rows] == ["a", "b", "c"]
+    assert [row.unit_id for row in addressed(paths.index(batch.short))] == ["a", "b", "c"]
+    assert (batch.requests, intent.requests, batch.most_usd) == (3, 3, 0.003)
+    assert batch.size_bytes == intent.file.stat().st_size
+    assert {path.suffix for path in paths.batches.iterdir()} == {".jsonl"}
+
+
+def test_the_same_asking_has_the_same_key(seal):
+    assert seal().batch.key == seal().batch.key
+    assert seal().batch.key != seal(("a", "b")).batch.key
+    assert seal().batch.key != seal(chunk="chunk_001").batch.key
+
+
+@given(st.integers(0, 999_999), st.text())
+def test_only_own_names_are_understood(number, other):
+    key = "3f9a1c2b" + "0" * 56
+    assert sequence(key, custom_id(key, number)) == number
+    found = sequence(key, other)
+    assert found is None or other.startswith("3f9a1c2b-")
+
+
+def test_a_pool_begins_a_new_batch_where_the_next_would_not_fit(paths):
+    """By number and by size; nothing is left out, and nothing is too large."""
+    sealed = []
+    for requests, size in ((2, 10**9), (10**9, 2 * (11 + FRAME_BYTES))):
+        pool = Pool(
+            lambda: make_parcels(paths),
+            lambda parcels: parcels.seal("run", request_line, AT),
+            most_requests=requests,
+            most_bytes=size,
+        )
+        for n in range(5):
+            pool.add("chunk_000", asking(f"{requests}-{n}"), b'{"say":%03d}' % n, MOST)
+        sealed.append([one.batch.requests for one in pool.finish()])
+        assert pool.finish() == []
+    assert sealed == [[2, 2, 1], [2, 2, 1]]
+
+
+def test_answers_are_joined_by_name_in_any_order(seal, paths):
+    batch, _ = seal()
+    found = brought(paths, batch, [answer(batch, n, f"to {n}") for n in (2, 0, 1)])
+    assert (found.answered, found.missing, found.strays) == (3, 0, 0)
+    told = {unit: text_of(rows[0]) for unit, rows in history(paths).items()}
+    assert told == {"a": "to 0", "b": "to 1", "c": "to 2"}
+    costs = [rows[0].cost_usd or 0 for rows in history(paths).values()]
+    assert found.spent_usd == sum(costs) > 0
+    assert {rows[0].lane for rows in history(paths).values()} == {"batch"}
+
+
+def test_fetching_twice_is_fetching_once(seal, paths):
+    """A killed process may have written a part of it."""
+    batch, _ = seal()
+    brought(paths, batch, [answer(batch, 0)], complete=False)
+    path = paths.chunk("chunk_000").results("tell")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b'{"torn": ')
+    brought(paths, batch, [answer(batch, n) for n in range(3)])
+    assert [len(rows) for rows in history(paths).values()] == [1, 1, 1]
+
+
+def test_what_is_missing_is_lost_and_may_have_been_paid(seal, paths):
+    batch, _ = seal()
+    found = brought(paths, batch, [answer(batch, 0)])
+    assert (found.answered, found.missing) == (1, 2)
+    lost = history(paths)["b"][0]
+    assert lost.lost
+    assert lost.possible_usd == MOST
+
+
+def test_what_was_not_served_cost_nothing(seal, paths):
+    """Expired, cancelled, or not among the results of a batch that broke off."""
+    batch, _ = seal()
+    expired = {"id": custom_id(batch.key, 1), "end": "unserved", "message": "expired"}
+    found = brought(paths, batch, [answer(batch, 0), expired], complete=False)
+    assert (found.answered, found.unserved, found.missing) == (1, 2, 0)
+    assert [history(paths)[unit][0].possible_usd for unit in "bc"] == [0, 0]
+
+
+def test_a_rejected_request_is_an_attempt(seal, paths):
+    batch, _ = seal(("a",))
+    line = {"id": custom_id(batch.key, 0), "end": "rejected", "message": "too long"}
+    brought(paths, batch, [line])
+    (attempt,) = history(paths)["a"]
+    assert attempt.error == {"class": "rejected", "status": None, "message": "too long"}
+    assert not attempt.lost
+
+
+def test_a_batch_that_is_not_taken_rejects_all_of_it(seal, paths):
+    batch, _ = seal()
+    reject(batch, paths, "no such endpoint")
+    errors = [rows[0].error or {} for rows in history(paths).values()]
+    assert [error["class"] for error in errors] == ["rejected"] * 3
+
+
+def test_strays_are_kept_aside_and_never_joined(seal, paths):
+    """Unknown and double names, blank and bad lines, byte order marks, other people's answers."""
+    batch, _ = seal()
+    own = [answer(batch, n, "own") for n in range(3)]
+    strays = [
+        answer(batch, 1, "another"),
+        {"id": custom_id(batch.key, 3), "body": {}},
+        {"id": "00000000-000000", "body": {}},
+        b"\xef\xbb\xbf{}",
+        b"not json",
+        b'{"id": 7}',
+    ]
+    found = brought(paths, batch, [*own, b"", *strays])
+    assert (found.answered, found.strays) == (3, len(strays))
+    assert {text_of(rows[0]) for rows in history(paths).values()} == {"own"}
+    assert b"another" in paths.strays(batch.short).read_bytes()
+
+
+def test_an_endless_line_is_a_stray(seal, paths, monkeypatch):
+    """It does not sit in memory, and does not hide the line behind it."""
+    monkeypatch.setattr("tasks.harvest.MOST_LINE_BYTES", 300)
+    batch, _ = seal(("a",))
+    found = brought(paths, batch, [b"x" * 1000, answer(batch, 0)])
+    assert (found.answered, found.strays) == (1, 1)
+
+
+def test_one_batch_serves_many_chunks(paths, monkeypatch):
+    """Each gets its own, with few files open at a time."""
+    monkeypatch.setattr("tasks.harvest.FILES_OPEN", 1)
+    parcels = make_parcels(paths)
+    for n in range(6):
+        parcels.add(f"chunk_00{n % 2}", asking(f"u{n}", attempt=2 + n % 3), b"{}", None)
+    batch, _ = parcels.seal("run", request_line, AT)
+    assert [(p.chunk, p.units, p.attempt) for p in batch.parcels] == [
+        ("chunk_000", 3, 2),
+        ("chunk_001", 3, 2),
+    ]
+    assert batch.most_usd is None
+    brought(paths, batch, [answer(batch, n) for n in range(6)])
+    assert sorted(history(paths)) == ["u0", "u2", "u4"]
+    assert sorted(history(paths, "chunk_001")) == ["u1", "u3", "u5"]
+
+
+def test_index_of(tmp_path: Path):
+    """An empty index is an empty batch."""
+    (tmp_path / "i").write_bytes(b"")
+    assert list(addressed(tmp_path / "i")) == []
