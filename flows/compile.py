@@ -23,8 +23,8 @@ from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
-from runs import is_run
-from tasks.batch_lane import BatchLane, Verb, in_batches
+from runs import Status, is_run
+from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.create import create_run
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
@@ -104,6 +104,7 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
         allow_scripts=launch.allow_scripts,
         max_cost=launch.max_cost,
         lane=launch.lane,
+        ask_again=launch.ask_again,
     ) as session:
         with stopping_on_signals(session):
             await _order(session)
@@ -134,10 +135,12 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
 
 async def _order(session: Session) -> None:
     """Do what is left of the run, in the lane that it is in."""
+    lane = session.batch_lane = _batch_lane(session)
     if session.lane == "batch":
-        await _in_batches(session)
-    else:
-        await _in_realtime(session)
+        await in_batches(lane, session.rest)
+        return
+    await bring_in(lane, session.rest)
+    await _in_realtime(session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +167,8 @@ class _BatchTasks:
         return str(self.session.run_dir)
 
 
-async def _in_batches(session: Session) -> None:
-    """Two task runs for each chunk-step that asks, and one for each look."""
+def _batch_lane(session: Session) -> BatchLane:
+    """Return a lane with two task runs for each chunk-step that asks, and one for each look."""
     hooks = [snapshot_task(session.run_dir)]
     steps = session.pipeline.unit_steps
     works = _BatchTasks(
@@ -174,8 +177,7 @@ async def _in_batches(session: Session) -> None:
         {step.name: post_task(step.name, step.description, hooks=hooks) for step in steps},
         look_task(hooks=hooks),
     )
-    session.batch_lane = BatchLane(session, Shipping(session.run, session.desk), works)
-    await in_batches(session.batch_lane, session.rest)
+    return BatchLane(session, Shipping(session.run, session.desk), works)
 
 
 async def _in_realtime(session: Session) -> None:
@@ -212,6 +214,10 @@ async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, A
 async def _end(session: Session) -> State[Any]:
     """Say how it ended, in the manifest first and then to Prefect."""
     end = await session.end()
-    if end.paused:
-        return Cancelled(name="Paused", message=end.message)
-    return Completed(message=end.message)
+    match end.status:
+        case Status.COMPLETE:
+            return Completed(message=end.message)
+        case Status.CANCELLED:
+            return Cancelled(message=end.message)
+        case _:
+            return Cancelled(name="Paused", message=end.message)

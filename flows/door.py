@@ -30,7 +30,7 @@ __all__ = ["Show", "run"]
 
 SCRIPTS = "allow_scripts"
 """Said of each start of a run, and never kept with it: who sends a run cannot say it for you."""
-OF_A_START = frozenset({SCRIPTS, "lane", "max_cost"})
+OF_A_START = frozenset({SCRIPTS, "ask_again", "lane", "max_cost"})
 """Options that may also be said when a run is gone on with."""
 INTERRUPTED = 130
 PROVIDER_GONE = 4

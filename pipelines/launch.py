@@ -71,6 +71,12 @@ class Launch(BaseModel):
         description="Run the pipeline's own scripts on this machine, with your rights.",
     )
 
+    ask_again: bool = Field(
+        default=False,
+        description="Ask once more what is in batches of which nobody can tell whether the "
+        "provider has them: it may be paid twice.",
+    )
+
     BUNDLED: ClassVar[str] = "default"
     STDIN: ClassVar[str] = "-"
 

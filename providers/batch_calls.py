@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from providers import points
 from providers.answers import parse
 from providers.channel import Content
 from providers.errors import Gone, Misconfigured, Retryable, UnknownOutcome
@@ -119,6 +120,7 @@ async def _append(connection: Connection, path: str, file: BinaryIO) -> None:
     async with connection.stream(path) as chunks:
         async for chunk in chunks:
             file.write(chunk)
+            points.at("download.mid")
             last = chunk[-1:] or last
     if last != b"\n":
         # Or the first line of the next file would be a part of this one's last.

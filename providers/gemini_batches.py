@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import orjson
 
+from providers import points
 from providers.batch_calls import call, creating, fetch, preparing, upload_seconds
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of
@@ -84,6 +85,7 @@ class GeminiBatches:
     async def submit(self, intent: Intent) -> str:
         with preparing(self._name):
             await self._upload(intent)
+            points.at("upload.after")
         asked = {"displayName": intent.key, "inputConfig": {"fileName": _file_name(intent)}}
         with creating(self._name):
             told = await call(
@@ -188,17 +190,18 @@ def standing(job: Mapping[str, Any]) -> Standing | None:
     if batch_id is None or created_at is None:
         return None
     results = _results(job)
+    end = _end(job, metadata, results)
     stats = object_at(metadata, "batchStats")
     return Standing(
         id=batch_id,
-        end=_end(job, metadata, results),
+        end=end,
         created_at=created_at,
         requests=count(stats.get("requestCount")),
         # What is nothing is not there.
         answered=count(stats.get("successfulRequestCount", 0)) if stats else None,
         failed=count(stats.get("failedRequestCount", 0)) if stats else None,
         message=_message(object_at(job, "error") or object_at(metadata, "error")),
-        results=results,
+        results=results if end else (),
     )
 
 

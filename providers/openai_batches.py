@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
+from providers import points
 from providers.batch_calls import blocks, call, creating, fetch, preparing, upload_seconds
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of, told
@@ -67,6 +68,7 @@ class OpenAIBatches:
         name = self._connection.name
         with preparing(name):
             file_id = await self._uploaded(intent) or await self._upload(intent)
+            points.at("upload.after")
         asked = {
             "input_file_id": file_id,
             "endpoint": ENDPOINT,

@@ -3,6 +3,7 @@
 from runs.attempts import Attempt, attempts
 from runs.batches import Batch, Batches, BatchState, Parcel
 from runs.chunks import Chunk, Chunks, Detour, Stage
+from runs.control import Verb, request, requests
 from runs.counts import (
     Counts,
     Totals,
@@ -79,6 +80,7 @@ __all__ = [
     "Totals",
     "Unaccounted",
     "UnknownFormat",
+    "Verb",
     "Waiting",
     "attempts",
     "chunk_name",
@@ -96,6 +98,8 @@ __all__ = [
     "open_rounds",
     "read",
     "read_jsonl",
+    "request",
+    "requests",
     "resolve",
     "runs_root",
     "settle",

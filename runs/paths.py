@@ -113,6 +113,11 @@ class RunPaths:
         return self.batches / f"{batch}.strays.jsonl"
 
     @property
+    def control(self) -> Path:
+        """Return the folder of requests to whoever holds the run."""
+        return self.dir / "control"
+
+    @property
     def outputs(self) -> Path:
         return self.dir / "outputs"
 

@@ -10,18 +10,18 @@ from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from pipelines import Scope
+from providers import points
 from providers.batches import End, Standing
 from providers.connect import codec
-from providers.errors import Gone, Retryable, UnknownOutcome
+from providers.errors import Gone, ProviderError, Retryable, UnknownOutcome
 from runs import Batch, BatchState, Stage
-from tasks import points
 from tasks.cadence import Cadence
 from tasks.harvest import Harvest, harvest
 from tasks.parcels import Parcels, Pool, Sealed
 from tasks.session import Session
 from tasks.shipping import Shipping
 
-__all__ = ["BatchLane", "Verb", "Works", "in_batches"]
+__all__ = ["BatchLane", "Verb", "Works", "bring_in", "in_batches"]
 
 Verb: TypeAlias = Literal["submit", "collect"]
 
@@ -96,6 +96,29 @@ class BatchLane:
         points.at("poll.after")
         return self.session.run.state.seq != before
 
+    async def stop(self) -> None:
+        """Have the vendors stop what they hold; what is done of it can be fetched some time later.
+
+        A vendor that does not answer now works on: the batch stays in the manifest.
+        """
+        for batch in self.session.run.state.batches.open:
+            if batch.state is not BatchState.SUBMITTED:
+                continue
+            lane = self.session.desk.counter(batch.step).batches
+            try:
+                await lane.cancel(str(batch.batch_id))
+                self.session.run.log("batch_cancelling", batch=batch.short)
+            except ProviderError as error:
+                self.session.run.log("batch_not_cancelled", batch=batch.short, why=str(error))
+
+    def uncertain(self) -> list[Batch]:
+        """Return the batches of which nobody can tell whether they are at their vendor."""
+        return [
+            batch
+            for batch in self.session.run.state.batches.open
+            if batch.state is BatchState.UNCERTAIN
+        ]
+
     def next_look(self) -> float:
         """Return in how many seconds to look again."""
         now = self.clock()
@@ -132,6 +155,7 @@ class BatchLane:
         First askings travel by chunk, repeated ones with those of other chunks.
         """
         pool = self._pool(step) if verb == "submit" else self._repeats(step)
+        points.at("advance.before")
         left = await self.session.post(step, chunk, pool)
         points.at("advance.after")
         if verb == "submit":
@@ -276,4 +300,30 @@ async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]
             moved = await (lane.works or lane).look()
         if session.brake.pulled or moved or not session.open_chunks():
             continue
-        await rest(lane.next_look())
+        if not lane.shipping.waiting and not _pause_if_uncertain(lane):
+            await rest(lane.next_look())
+
+
+async def bring_in(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:
+    """Have the vendors stop what they hold, and fetch what is done of it: the lane changes."""
+    session = lane.session
+    await lane.stop()
+    while session.run.state.batches.open and not session.brake.pulled:
+        moved = False
+        with session.pausing_on_outage():
+            moved = await lane.look()
+        if not moved and not _pause_if_uncertain(lane):
+            await rest(lane.next_look())
+
+
+def _pause_if_uncertain(lane: BatchLane) -> bool:
+    """Pause when only batches are left of which a person must decide; return whether."""
+    uncertain = lane.uncertain()
+    if not uncertain or len(uncertain) < len(lane.session.run.state.batches.open):
+        return False
+    batch = uncertain[0]
+    lane.session.pause(
+        f"provider: nobody can tell whether {batch.provider} has batch {batch.short} "
+        f"({batch.message}): look there; --ask-again asks it once more, and may pay twice"
+    )
+    return True

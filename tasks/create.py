@@ -26,7 +26,7 @@ def create_run(pipeline: Pipeline, launch: Launch, run_dir: Path) -> None:
             mode=launch.mode,
             chunk_size=pipeline.chunk_size,
             steps=steps,
-            launch=launch.model_dump(exclude_none=True, exclude={"allow_scripts"}),
+            launch=launch.model_dump(exclude_none=True, exclude={"allow_scripts", "ask_again"}),
             emulate=launch.emulate,
         ),
         files=_files(pipeline),

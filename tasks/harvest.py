@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from providers import points
 from providers.answers import parse
 from providers.batches import Line, LineEnd
 from providers.neutral import Reply
@@ -80,6 +81,7 @@ def harvest(
             seen[number] = 1
             counted[said.end.value] += 1
             spent += writer.keep(requests[number], said, read_reply, rate)
+            points.at("settle.mid")
     for number, row in enumerate(requests):
         if not seen[number]:
             counted["missing" if complete else LineEnd.UNSERVED] += 1

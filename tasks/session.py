@@ -17,6 +17,7 @@ from pipelines import Launch, Pipeline, Scope
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
+    BatchState,
     Counts,
     Results,
     Run,
@@ -24,8 +25,10 @@ from runs import (
     Status,
     StepSpec,
     Told,
+    Verb,
     collect_outputs,
     disk_trouble,
+    requests,
     totals,
 )
 from tasks.brake import Brake
@@ -55,7 +58,7 @@ ROUNDS_PER_HINT_SECOND = 20
 class End(NamedTuple):
     """How a session ended, in words for Prefect; the run directory says it to everybody else."""
 
-    paused: bool
+    status: Status
     message: str
 
 
@@ -91,6 +94,8 @@ class Session:
     batch_lane: "BatchLane | None" = None
     """How its chunks go through batches; None in realtime."""
     paused_for: str | None = None
+    cancelled: bool = False
+    """Whether somebody gives the run up."""
     trouble: BaseException | None = None
     """What went wrong beside the chunks: in telling others, or in keeping the run."""
     _hinted: dict[str, tuple[str, Counts]] | None = None
@@ -214,6 +219,22 @@ class Session:
             async with asyncio.timeout(seconds):
                 await self.brake.wait()
 
+    def cancel(self) -> None:
+        """Give the run up, at its vendors as well."""
+        self.cancelled = True
+        self._pause("cancelled")
+
+    def heed(self) -> None:
+        """Do what other processes ask of this run."""
+        for asked in requests(self.run.paths):
+            self.run.log("request", verb=asked.verb.value)
+            match asked.verb:
+                case Verb.PAUSE:
+                    self.interrupt()
+                case Verb.CANCEL:
+                    self.cancel()
+            asked.path.unlink(missing_ok=True)
+
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""
         self._pause("interrupted")
@@ -241,20 +262,32 @@ class Session:
         if self.trouble is not None:
             raise self.trouble
         if self.paused_for is not None:
+            if self.cancelled:
+                return await self._give_up()
             self.run.set_status(Status.PAUSED, reason=self.paused_for)
             message = f"{self.paused_for}; go on with: octobatch run {self.run_dir.name}"
-            return End(paused=True, message=message)
+            return End(Status.PAUSED, message)
         await asyncio.to_thread(collect_outputs, self.run_dir)
         told = await self.brake.unless_pulled(self._afterwards())
         if told is None:
             return await self.end()
         self.run.set_status(Status.COMPLETE, told=told)
         numbers = totals(self.run.state)
-        return End(paused=False, message=f"{numbers.valid} of {numbers.units} valid")
+        return End(Status.COMPLETE, f"{numbers.valid} of {numbers.units} valid")
+
+    async def _give_up(self) -> End:
+        if self.batch_lane is not None:
+            await self.batch_lane.stop()
+        self.run.set_status(Status.CANCELLED)
+        return End(Status.CANCELLED, "cancelled; what came is kept")
 
     async def _afterwards(self) -> list[Told]:
         scripts = await run_scripts(self.run, self.pipeline, self.launch)
         return [*scripts, *await post_process(self.run, self.pipeline, self.launch)]
+
+    def pause(self, reason: str) -> None:
+        """Pause for a reason that a person has to know."""
+        self._pause(reason)
 
     def _pause(self, reason: str) -> None:
         if self.paused_for is None:
@@ -267,6 +300,7 @@ class Session:
             # Hints stay in the journal: a long run, or one of many small chunks, gives fewer.
             patience = 1.0 if number < EARLY_HINTS else LATER_HINT_SECONDS
             await asyncio.sleep(max(patience, len(self.tallies) / ROUNDS_PER_HINT_SECOND))
+            self.heed()
             self.hint()
 
     def hint(self, *, force: bool = False) -> None:
@@ -330,12 +364,14 @@ async def opened(
     allow_scripts: bool = False,
     max_cost: Decimal | None = None,
     lane: Literal["realtime", "batch"] | None = None,
+    ask_again: bool = False,
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
     An exception of ours fails the run, with its message, and goes on to the caller. Scripts of the
     pipeline are called only if whoever opens it allows it, whatever the run says. `max_cost` in
-    USD, and `lane`, hold from now on in place of what the run has.
+    USD, and `lane`, hold from now on in place of what the run has. With `ask_again` what is in
+    batches of which nobody can tell whether they are at their vendor is asked once more.
 
     Raises:
         RunHeld: another process works on it.
@@ -352,6 +388,13 @@ async def opened(
         if new := {name: said for name, said in told.items() if said not in {None, was[name]}}:
             run.relaunch(**new)
             launch = launch.model_copy(update=new)
+        if ask_again:
+            for batch in run.state.batches.open:
+                if batch.state is BatchState.UNCERTAIN:
+                    run.move_batch(batch.key, BatchState.REFUSED, message="given up by a person")
+        for pattern in ("*.tmp", "*.part"):  # what a killed process was about to make
+            for path in run.paths.batches.glob(pattern):
+                path.unlink()
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
             opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from providers import points
 from providers.batches import Intent
 from providers.errors import Misconfigured, RequestRejected, Retryable, UnknownOutcome
 from runs import Batch, BatchState, Run
-from tasks import points
 from tasks.desk import Desk
 from tasks.harvest import reject
 from tasks.parcels import Sealed, intent_of

@@ -9,7 +9,22 @@ import click
 from dotenv import load_dotenv
 
 from flows import pipes
-from flows.cli import check, emulator, info, items, models, new, preview, ps, run, schema, server
+from flows.cli import (
+    cancel,
+    check,
+    emulator,
+    info,
+    items,
+    models,
+    new,
+    pause,
+    preview,
+    ps,
+    resume,
+    run,
+    schema,
+    server,
+)
 from flows.cli.exits import Exit, exit_of
 from pipelines.leaving import leaving
 
@@ -23,7 +38,11 @@ def octobatch() -> None:
     """Put thousands to millions of items through several LLM steps, without losing one."""
 
 
-for _module in (run, ps, info, items, check, preview, new, schema, models, emulator, server):
+_MODULES = (
+    *(run, resume, pause, cancel, ps, info, items),
+    *(check, new, preview, schema, models, emulator, server),
+)
+for _module in _MODULES:
     octobatch.add_command(_module.command)
 
 

@@ -76,6 +76,11 @@ class Usd(click.ParamType[Decimal]):
 @click.option(
     "--allow-scripts", is_flag=True, help="Run the pipeline's own scripts, with your rights."
 )
+@click.option(
+    "--ask-again",
+    is_flag=True,
+    help="Of a run: ask what is in batches that nobody can find once more; it may be paid twice.",
+)
 @click.option("--name", help="Name of the run directory.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many units are paid for.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on the console; logs stay whole.")

@@ -27,11 +27,17 @@ class Warm:
 
     process: subprocess.Popen[str]
 
-    def work(self, run_dir: Path, *, kill_after: float | None = None) -> dict[str, Any]:
-        """Let a fork work on a run until its end, or until it is killed."""
+    def work(
+        self,
+        run_dir: Path,
+        *,
+        kill_after: float | None = None,
+        kill_at: tuple[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """Let a fork work on a run until its end, or until it is killed: then, or there."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        order = {"run_dir": str(run_dir), "kill_after": kill_after}
+        order = {"run_dir": str(run_dir), "kill_after": kill_after, "kill_at": kill_at}
         print(json.dumps(order), file=self.process.stdin, flush=True)
         return json.loads(self.process.stdout.readline())
 

@@ -16,15 +16,29 @@ import sys
 import time
 from pathlib import Path
 
+from providers import points
+from tasks.batch_lane import BatchLane, in_batches
+from tasks.cadence import Cadence
 from tasks.order import in_order
 from tasks.session import opened
+from tasks.shipping import Shipping
 
-WARMTH = ("aiohttp", "httpx2", "jsonschema_rs", "openai", "providers.openai", "pydantic_monty")
+WARMTH = (
+    *("aiohttp", "httpx2", "jsonschema_rs", "openai", "anthropic", "google.genai"),
+    *("providers.openai", "providers.anthropic", "providers.gemini", "pydantic_monty"),
+    *("providers.openai_batches", "providers.anthropic_batches", "providers.gemini_batches"),
+)
 
 
 async def work(run_dir: Path) -> None:
     """Take every chunk of a run through its steps, with a snapshot after each, as the flow does."""
     async with opened(run_dir) as session:
+        if session.lane == "batch":
+            shipping = Shipping(session.run, session.desk, settle_seconds=0.05)
+            lane = BatchLane(session, shipping, cadence=Cadence(fixed_seconds=0.02))
+            await in_batches(lane, session.rest)
+            await session.end()
+            return
 
         async def advance(step: str, chunk: str) -> None:
             await session.advance(step, chunk)
@@ -34,13 +48,30 @@ async def work(run_dir: Path) -> None:
         await session.end()
 
 
-def fork(run_dir: Path, kill_after: float | None) -> dict[str, object]:
-    """Let a fork work on a run, and kill it when its time is up."""
+def killing_at(point: str, nth: int) -> None:
+    """Have this process killed when it comes to a point for the n-th time."""
+    seen = 0
+
+    def reached(name: str) -> None:
+        nonlocal seen
+        seen += name == point
+        if name == point and seen == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    points.on(reached)
+
+
+def fork(
+    run_dir: Path, kill_after: float | None, kill_at: tuple[str, int] | None = None
+) -> dict[str, object]:
+    """Let a fork work on a run, and kill it when its time is up, or where it should be."""
     began = time.monotonic()
     done, at_the_end = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
+        if kill_at is not None:
+            killing_at(*kill_at)
         with contextlib.suppress(BaseException):
             asyncio.run(work(run_dir))
             code = 0
@@ -60,7 +91,7 @@ def main() -> None:
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
-        answer = fork(Path(order["run_dir"]), order["kill_after"])
+        answer = fork(Path(order["run_dir"]), order["kill_after"], order.get("kill_at"))
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

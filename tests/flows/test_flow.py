@@ -14,6 +14,7 @@ import pipelines
 import runs
 from flows.errors import RunGone
 from flows.summary import exit_of
+from providers.emulator import client as client_of_emulator
 from runs import Run, RunHeld, Status, read_jsonl, totals
 from tasks import session
 
@@ -242,6 +243,23 @@ async def test_an_outage_that_lasts_pauses_the_run(catalog, emulated, monkeypatc
     resumed = await catalog.NpcDialog(run=view.name, return_state=True)
     assert resumed.is_completed()
     assert emulated.repeated == 0
+
+
+async def test_a_run_in_batches_is_one_flow_run(catalog, emulated, api):
+    """Each chunk-step is handed in and collected, each look is a task run of its own."""
+    state = await catalog.NpcDialog(emulate=True, max_units=6, lane="batch", return_state=True)
+    view = run_of(state)
+    assert state.is_completed()
+    assert view.state.spec.mode == "batch"
+    assert totals(view.state).open == 0
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    async with api() as client:
+        names = {row.name for row in await client.read_task_runs(flow_run_filter=mine)}
+    assert {"generate/chunk_000 submit", "generate/chunk_000 collect", "look 1"} <= names
+    ledger = client_of_emulator.ledger(emulated.url)
+    assert len(ledger.batches["openai"]) == len(view.state.batches)
 
 
 async def test_a_cap_pauses_the_run_and_a_higher_one_goes_on(catalog, emulated):

@@ -12,9 +12,10 @@ import pytest
 import pipelines
 import runs
 from pipelines import Launch
+from providers.batches import End
 from providers.emulator import client
 from runs import BatchState, RunView, Status
-from tasks.batch_lane import BatchLane, in_batches
+from tasks.batch_lane import BatchLane, bring_in, in_batches
 from tasks.cadence import Cadence
 from tasks.create import create_run
 from tasks.order import in_order
@@ -81,9 +82,13 @@ def lane_of(session: Session, **shipping) -> BatchLane:
 
 
 async def through(
-    run_dir: Path, lane: Literal["realtime", "batch"] | None = None, **shipping
+    run_dir: Path,
+    lane: Literal["realtime", "batch"] | None = None,
+    *,
+    ask_again: bool = False,
+    **shipping,
 ) -> None:
-    async with opened(run_dir, lane=lane) as session:
+    async with opened(run_dir, lane=lane, ask_again=ask_again) as session:
         if session.lane == "batch":
             await in_batches(lane_of(session, **shipping), session.rest)
         else:
@@ -266,3 +271,87 @@ def test_a_run_in_realtime_is_finished_in_batches(make_mill, url):
         for attempt in history
     )
     assert lanes == {"realtime": 8, "batch": 22}
+
+
+def test_a_run_in_batches_is_finished_in_realtime(make_mill, url):
+    """What the vendor has done is fetched, the rest is cancelled there and asked one by one."""
+    run_dir = make_mill("openai")
+    client.batches(url, rules=[{"do": "stuck", "share": 0.4}])
+
+    async def pause_at_once() -> None:
+        async with opened(run_dir) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            session.interrupt()
+            await session.end()
+
+    asyncio.run(pause_at_once())
+    assert len(runs.read(run_dir).state.batches.open) == 3
+
+    async def in_realtime() -> None:
+        async with opened(run_dir, lane="realtime") as session:
+            await bring_in(lane_of(session), session.rest)
+            await in_order(session, session.advance)
+            await session.end()
+
+    asyncio.run(in_realtime())
+    view = runs.read(run_dir)
+    assert view.state.status is Status.COMPLETE
+    assert runs.totals(view.state).valid == 30
+    assert client.ledger(url).repeated == 0
+    assert {batch.end for batch in view.state.batches.values()} == {"cancelled"}
+
+
+def test_a_run_that_is_given_up_is_given_up_at_its_vendor(make_mill, url):
+    """And does not go on."""
+    run_dir = make_mill("anthropic")
+    client.batches(url, seconds=1000)
+
+    async def give_up() -> None:
+        async with opened(run_dir) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            session.cancel()
+            await session.end()
+            ids = [str(batch.batch_id) for batch in session.run.state.batches.open]
+            standings = await session.desk.counter("write").batches.check(ids)
+            assert all(standing.end is End.CANCELLED for standing in standings.values())
+
+    asyncio.run(give_up())
+    assert runs.read(run_dir).state.status is Status.CANCELLED
+
+
+def test_a_batch_that_nobody_can_find_out_about_waits_for_a_person(make_mill, url):
+    """The run pauses and says so; told to, it asks once more."""
+    run_dir = make_mill("openai", units=10)
+    client.batches(url, rules=[{"do": "no_results", "nth": [1]}])
+    asyncio.run(through(run_dir))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    assert "--ask-again" in (view.state.paused_reason or "")
+    finished(run_dir, ask_again=True)
+
+
+def test_a_request_is_heeded_by_who_holds_the_run(make_mill, url):
+    """From another process, or another thread."""
+    run_dir = make_mill("openai")
+    client.batches(url, seconds=1000)
+    paths = runs.RunPaths(run_dir)
+
+    async def asked() -> None:
+        running = asyncio.create_task(through(run_dir))
+        while not runs.read(run_dir).state.batches.open:  # noqa: ASYNC110  files have no event
+            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(runs.request, paths, runs.Verb.PAUSE)
+        await running
+
+    asyncio.run(asked())
+    assert runs.read(run_dir).state.status is Status.PAUSED
+
+
+def test_a_request_that_nobody_hears_is_taken_back(make_mill):
+    paths = runs.RunPaths(make_mill("openai"))
+    assert not runs.request(paths, runs.Verb.PAUSE, patience_seconds=0.05)
+    assert list(paths.control.iterdir()) == []
+    (paths.control / "bad.json").write_text("{")
+    assert runs.requests(paths) == []
