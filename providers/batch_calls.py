@@ -14,10 +14,21 @@ from providers.channel import Content
 from providers.errors import Gone, Misconfigured, Retryable, UnknownOutcome
 from providers.http import Connection
 
-__all__ = ["Told", "blocks", "call", "creating", "fetch", "preparing", "upload_seconds"]
+__all__ = [
+    "CREATE_SECONDS",
+    "Told",
+    "blocks",
+    "call",
+    "creating",
+    "fetch",
+    "preparing",
+    "upload_seconds",
+]
 
 BLOCK_BYTES = 1 << 18
 CALL_SECONDS = 60.0
+CREATE_SECONDS = 180.0
+"""Longer: giving up too early leaves open whether there is a batch."""
 SLOWEST_BYTES_PER_SECOND = 100_000
 
 
@@ -92,7 +103,7 @@ async def blocks(file: BinaryIO, size_bytes: int) -> AsyncGenerator[bytes]:
 
 def upload_seconds(size_bytes: int) -> float:
     """Return how long sending so much may take, on a slow line."""
-    return CALL_SECONDS + size_bytes / SLOWEST_BYTES_PER_SECOND
+    return CREATE_SECONDS + size_bytes / SLOWEST_BYTES_PER_SECOND
 
 
 async def fetch(connection: Connection, paths: Iterable[str], into: Path) -> None:

@@ -1,4 +1,4 @@
-"""The batches that a vendor knows: looked up one by one, or in its lists, newest first."""
+"""The batches that a vendor knows: looked up one by one, or in its lists."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
@@ -78,7 +78,8 @@ class Register:
     page: Callable[[Mapping[str, Any]], Page]
     standing: Callable[[Mapping[str, Any]], Standing | None]
     """Reads a batch; None if it is none."""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    newest_first: bool = True
+    """Whether the vendor promises that of its list; if not, all of it is read."""
 
     async def check(self, batch_ids: Collection[str]) -> dict[str, Standing]:
         """Return how batches stand; one that the vendor does not know is missing."""
@@ -135,19 +136,21 @@ class Register:
         found: dict[str, Standing] = {}
         async with aclosing(pages(self.connection, self.first, self.page)) as listed:
             async for page in listed:
-                start = earliest(at, theirs=page.at, now=self.clock())
+                start = earliest(at, theirs=page.at, now=datetime.now(UTC))
                 read = [(entry, self.standing(entry)) for entry in page.entries]
                 young = [(e, one) for e, one in read if one and one.created_at >= start]
                 found |= {one.id: one for entry, one in young if is_wanted(entry, one)}
-                if not young:
+                if self.newest_first and not young:
                     break
         # Some tell only the second: among those of one second, lists have the youngest first.
-        return sorted(reversed(found.values()), key=lambda one: one.created_at)
+        oldest_first = [*found.values()][::-1]
+        oldest_first.sort(key=lambda one: one.created_at)
+        return oldest_first
 
     async def stop(self, batch_id: str, path: str) -> None:
         """Ask the vendor to stop a batch; vendors differ in how they refuse one at its end."""
         try:
-            await call(self.connection, "POST", path)
+            await self.connection.send("POST", path)
         except Gone:
             return
         except ProviderError as error:

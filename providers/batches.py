@@ -127,7 +127,8 @@ class Batches(Protocol):
         """Return the batches that may be the intent's, the likeliest first; none if there is none.
 
         `known` are ids that belong to other intents. A vendor's list may lag behind: whoever finds
-        nothing looks again some time later before sending anything.
+        nothing looks again some time later before sending anything. What is found and not proven
+        may be somebody else's: once it has ended, it is proven or not found any more.
         """
         ...
 
@@ -140,10 +141,14 @@ class Batches(Protocol):
 
         Raises:
             Gone: the vendor has deleted them.
-            UnknownOutcome: the download broke off; it can be repeated.
+            UnknownOutcome, Retryable: the download broke off, or did not begin; it can be repeated.
+            BadAddress: they are at another server, to which our key must not go.
         """
         ...
 
     async def cancel(self, batch_id: str) -> None:
-        """Ask the vendor to stop it; it ends some time later. No error if it is at its end."""
+        """Ask the vendor to stop it; it ends some time later.
+
+        No error if it is at its end, or not there.
+        """
         ...

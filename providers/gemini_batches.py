@@ -13,7 +13,15 @@ from urllib.parse import quote
 import orjson
 
 from providers import points
-from providers.batch_calls import call, creating, fetch, preparing, upload_seconds
+from providers.batch_calls import (
+    CREATE_SECONDS,
+    blocks,
+    call,
+    creating,
+    fetch,
+    preparing,
+    upload_seconds,
+)
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of
 from providers.batch_register import Page, Register
@@ -67,7 +75,8 @@ class GeminiBatches:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._register = Register(connection, LIST, _place, _page, standing)
+        # No document says in which order it lists them.
+        self._register = Register(connection, LIST, _place, _page, standing, newest_first=False)
 
     def request_line(self, custom_id: str, wire: bytes) -> bytes:
         return framed({"key": custom_id}, "request", wire)
@@ -93,6 +102,7 @@ class GeminiBatches:
                 "POST",
                 f"/{VERSION}/models/{quote(intent.model, safe='')}:batchGenerateContent",
                 content=orjson.dumps({"batch": asked}),
+                timeout_seconds=CREATE_SECONDS,
             )
         batch_id = text_at(told.body, "name")
         if batch_id is None:
@@ -145,8 +155,9 @@ class GeminiBatches:
         }
         try:
             content = orjson.dumps({"file": told})
-            _, headers = await call(self._connection, "POST", START, content=content, headers=head)
-            url = headers.get(URL)
+            # Nothing but headers need come back.
+            started = await self._connection.send("POST", START, content=content, headers=head)
+            url = started.headers.get(URL)
             if not url:
                 raise UnknownOutcome(f"{self._name}: it does not say where to upload to")
             with await asyncio.to_thread(intent.file.open, "rb") as file:
@@ -157,20 +168,28 @@ class GeminiBatches:
                 raise
 
     async def _send_chunks(self, url: str, file: BinaryIO, size_bytes: int) -> None:
-        sent, status = 0, None
-        while sent < size_bytes:
-            chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, size_bytes - sent))
-            is_last = not chunk or sent + len(chunk) >= size_bytes
+        status = None
+        for start in range(0, size_bytes, CHUNK_BYTES):
+            length = min(CHUNK_BYTES, size_bytes - start)
+            is_last = start + length == size_bytes
             head = {
+                "Content-Length": str(length),
                 "X-Goog-Upload-Command": "upload, finalize" if is_last else "upload",
-                "X-Goog-Upload-Offset": str(sent),
+                "X-Goog-Upload-Offset": str(start),
             }
-            received = await self._connection.send(
-                "POST", url, content=chunk, headers=head, timeout_seconds=upload_seconds(len(chunk))
-            )
-            status, sent = received.headers.get(STATUS), sent + len(chunk)
-            if is_last:
-                break
+            try:
+                received = await self._connection.send(
+                    "POST",
+                    url,
+                    content=blocks(file, length),
+                    headers=head,
+                    timeout_seconds=upload_seconds(length),
+                )
+            except RequestRejected as error:
+                # It was accepted when it began: what is refused is where this attempt stands.
+                message = f"{self._name}: the upload went astray: {error}"
+                raise Retryable(message, status=HTTPStatus.CONFLICT) from error
+            status = received.headers.get(STATUS)
         if status != "final":
             raise UnknownOutcome(f"{self._name}: the upload did not come to its end")
 

@@ -11,7 +11,15 @@ from urllib.parse import quote
 import orjson
 
 from providers import points
-from providers.batch_calls import blocks, call, creating, fetch, preparing, upload_seconds
+from providers.batch_calls import (
+    CREATE_SECONDS,
+    blocks,
+    call,
+    creating,
+    fetch,
+    preparing,
+    upload_seconds,
+)
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of, told
 from providers.batch_register import Page, Register, earliest, pages
@@ -78,7 +86,13 @@ class OpenAIBatches:
         content = orjson.dumps(asked)
         with creating(name):
             try:
-                batch, _ = await call(self._connection, "POST", "/batches", content=content)
+                batch, _ = await call(
+                    self._connection,
+                    "POST",
+                    "/batches",
+                    content=content,
+                    timeout_seconds=CREATE_SECONDS,
+                )
             except Gone as error:
                 # The address was good a moment ago: it is the file that is not there yet.
                 raise Retryable(f"{name}: it does not know file {file_id!r} yet") from error

@@ -72,7 +72,8 @@ class Vendor:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         self.heads.append(head)
-        length = int(head.split("content-length: ")[1].split()[0])
+        # A GET has no body, and says nothing of it.
+        length = int(head.partition("\ncontent-length: ")[2].partition("\r")[0] or 0)
         self.bodies.append(await reader.readexactly(length))
         self.asked.set()
 
