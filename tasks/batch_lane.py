@@ -13,7 +13,7 @@ from pipelines import Scope
 from providers import points
 from providers.batches import End, Standing
 from providers.connect import codec
-from providers.errors import Gone, ProviderError, Retryable, UnknownOutcome
+from providers.errors import BadAddress, Gone, ProviderError, Retryable, UnknownOutcome
 from runs import Batch, BatchState, Stage
 from tasks.cadence import Cadence
 from tasks.harvest import Harvest, harvest
@@ -238,7 +238,7 @@ class BatchLane:
         points.at("download.before")
         try:
             await lane.collect(standing, into)
-        except Gone as error:
+        except (BadAddress, Gone) as error:
             run.move_batch(batch.key, BatchState.UNCERTAIN, message=str(error))
             return
         except (Retryable, UnknownOutcome) as error:

@@ -44,6 +44,8 @@ class Shipping:
     _missed_at: dict[str, float] = field(default_factory=dict[str, float])
     """When an intent was first not found at its vendor."""
     _looks: dict[str, int] = field(default_factory=dict[str, int])
+    _candidates: dict[str, str] = field(default_factory=dict[str, str])
+    """Batches at a vendor that may be those of intents."""
     _not_sent: set[str] = field(default_factory=set[str])
     """Intents that are certainly not at their vendor: it has turned them away."""
     _not_before: dict[str, float] = field(default_factory=dict[str, float])
@@ -110,11 +112,17 @@ class Shipping:
         except (Retryable, UnknownOutcome) as error:
             self._unsure(batch, str(error))
             return
-        if found:
+        if found and found[0].proven:
             self._submitted(batch, found[0].batch_id, "found at its provider")
             for other in found[1:]:
                 if other.proven:
                     await counter.batches.cancel(other.batch_id)
+            return
+        if found:
+            # It may be ours, or another's of the same size: its first results will tell. Until
+            # then nothing is sent, so that nothing is paid twice.
+            self._missed_at.pop(batch.key, None)
+            self._held(batch, found[0].batch_id)
             return
         missed_at = self._missed_at.setdefault(batch.key, now)
         if now - missed_at >= self.settle_seconds:
@@ -159,6 +167,11 @@ class Shipping:
             await asyncio.to_thread(reject, batch, self.run.paths, message)
         self.run.move_batch(batch.key, BatchState.REFUSED, message=message)
         self.purse.settle(_most(batch), Decimal(0))
+
+    def _held(self, batch: Batch, candidate: str) -> None:
+        if batch.key not in self._candidates:
+            self.run.log("batch_may_be", batch=batch.short, candidate=candidate)
+        self._candidates[batch.key] = candidate
 
     def _unsure(self, batch: Batch, why: str) -> None:
         looks = self._looks[batch.key] = self._looks.get(batch.key, 0) + 1

@@ -214,6 +214,15 @@ def test_accepted_and_hung_up_is_found_and_adopted(vendor, make_mill, url):
     assert states == {BatchState.COLLECTED: 6}
 
 
+def test_a_batch_that_bears_no_name_is_waited_for(make_mill, url):
+    """Anthropic's says whose it is by its first result: until then nothing is sent again."""
+    client.batches(url, seconds=1, rules=[{"vendor": "anthropic", "nth": [1], "do": "hang_up"}])
+    view = finished(make_mill("anthropic", units=10))
+    assert len(client.ledger(url).batches["anthropic"]) == 2
+    assert client.ledger(url).repeated == 0
+    assert "batch_may_be" in view.paths.run_log.read_text()
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_refused_key_pauses_the_run_and_fails_nothing(vendor, make_mill, url):
     client.script(url, [{"match": "POST", "do": "status", "status": 401}])
