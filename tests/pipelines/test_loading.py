@@ -113,7 +113,7 @@ def test_a_mistake_in_any_file_is_told(make_folder, files, problem):
             "step 'ask': 'base_url' must be https, or http on this machine",
         ),
         ("name: Small", "name: Small\nmin_pass_rate: 0.5", "'min_pass_rate' is not supported"),
-        ("name: Small", "name: Small\napi: {tokens_per_minute: 3}", "'tokens_per_minute' is not"),
+        ("name: Small", "name: Small\napi: {max_batch_age: 3}", "'max_batch_age' is not"),
         ("name: Small", "name: Small\nunits: {strategy: permutation}", "needs `positions`"),
         ("name: Small", "name: Small\nunits: {strategy: cross_product}", "needs `positions`"),
         ("name: Small", "name: Small\nname: Small", "config.yaml:2: the key 'name' is here twice"),

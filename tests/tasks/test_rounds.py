@@ -394,7 +394,7 @@ def test_the_session_says_what_a_round_came_to(mill):
             return [await session.advance(step, "chunk_000") for step in steps]
 
     said = asyncio.run(first(mill))
-    assert said[-1] == {"in": 4, "valid": 1, "failed": 0, "sent_back": 3}
+    assert said[-1] == {"in": 4, "valid": 1, "failed": 0, "sent_back": 3, "open": 0}
 
 
 LOOPED = """\
