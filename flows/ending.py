@@ -6,9 +6,6 @@ import runs
 from flows import pipes
 from flows.errors import BadRequest
 from runs import RunHeld, RunView, Status, Verb
-from tasks.batch_lane import BatchLane
-from tasks.session import opened
-from tasks.shipping import Shipping
 
 __all__ = ["cancel", "pause"]
 
@@ -56,6 +53,10 @@ def _ask(view: RunView, verb: Verb) -> None:
 
 
 async def _give_up(view: RunView) -> None:
+    from tasks.batch_lane import BatchLane
+    from tasks.session import opened
+    from tasks.shipping import Shipping
+
     async with opened(view.paths.dir) as session:
         session.batch_lane = BatchLane(session, Shipping(session.run, session.desk))
         session.cancel()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -86,6 +87,11 @@ class Batch:
     answered: int = 0
     """Requests with an answer, of those that were collected."""
     message: str | None = None
+
+    @property
+    def reserved_usd(self) -> Decimal:
+        """Return what is set aside for it; nothing where the price is unknown."""
+        return Decimal(str(self.most_usd or 0))
 
     @property
     def short(self) -> str:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
@@ -251,8 +250,7 @@ class BatchLane:
         brought = await asyncio.to_thread(self._harvest, batch, complete=complete)
         points.at("settle.after_harvest")
         run.move_batch(batch.key, BatchState.COLLECTED, answered=brought.answered)
-        most = Decimal(str(batch.most_usd or 0))
-        self.session.desk.purse.settle(most, brought.spent_usd)
+        self.session.desk.purse.settle(batch.reserved_usd, brought.spent_usd)
         self._clear(batch, brought)
 
     def _harvest(self, batch: Batch, *, complete: bool) -> Harvest:

@@ -28,8 +28,6 @@ class Addressed(NamedTuple):
     unit_id: str
     round: int
     attempt: int
-    size_bytes: int
-    """Of the request."""
     most_usd: float | None
     """The most that it can cost, in USD; None when the price is unknown."""
 
@@ -130,7 +128,6 @@ class Parcels:
             unit_id,
             asking.round,
             asking.attempt,
-            len(wire),
             None if most_usd is None else float(most_usd),
         )
         line = dumps(row) + b"\n"

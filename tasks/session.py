@@ -222,7 +222,7 @@ class Session:
     def cancel(self) -> None:
         """Give the run up, at its vendors as well."""
         self.cancelled = True
-        self._pause("cancelled")
+        self.pause("cancelled")
 
     def heed(self) -> None:
         """Do what other processes ask of this run."""
@@ -237,7 +237,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""
-        self._pause("interrupted")
+        self.pause("interrupted")
 
     @contextlib.contextmanager
     def pausing_on_outage(self) -> Generator[None]:
@@ -245,14 +245,14 @@ class Session:
         try:
             yield
         except (Misconfigured, Unreachable) as error:
-            self._pause(f"provider: {error}")
+            self.pause(f"provider: {error}")
         except CapReached as error:
-            self._pause(f"cap: {error}")
+            self.pause(f"cap: {error}")
         except OSError as error:
             self.brake.pull()
             if (reason := disk_trouble(error)) is None:
                 raise
-            self._pause(reason)
+            self.pause(reason)
         except Exception:
             self.brake.pull()  # a fault of ours: what is under way may land, nothing new begins
             raise
@@ -286,10 +286,7 @@ class Session:
         return [*scripts, *await post_process(self.run, self.pipeline, self.launch)]
 
     def pause(self, reason: str) -> None:
-        """Pause for a reason that a person has to know."""
-        self._pause(reason)
-
-    def _pause(self, reason: str) -> None:
+        """Pause for a reason that a person has to know; the first one counts."""
         if self.paused_for is None:
             self.paused_for = reason
             self.brake.pull()
@@ -383,18 +380,10 @@ async def opened(
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run_dir)
         launch = Launch.model_validate({**run.state.launch, "allow_scripts": allow_scripts})
-        told = {"max_cost": max_cost, "lane": lane}
-        was = {"max_cost": launch.max_cost, "lane": launch.mode}
-        if new := {name: said for name, said in told.items() if said not in {None, was[name]}}:
-            run.relaunch(**new)
-            launch = launch.model_copy(update=new)
+        launch = _relaunched(run, launch, max_cost=max_cost, lane=lane)
         if ask_again:
-            for batch in run.state.batches.open:
-                if batch.state is BatchState.UNCERTAIN:
-                    run.move_batch(batch.key, BatchState.REFUSED, message="given up by a person")
-        for pattern in ("*.tmp", "*.part"):  # what a killed process was about to make
-            for path in run.paths.batches.glob(pattern):
-                path.unlink()
+            _give_up_uncertain(run)
+        _sweep(run)
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
             opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)
@@ -413,12 +402,35 @@ async def opened(
             raise
 
 
+def _relaunched(run: Run, launch: Launch, **told: object) -> Launch:
+    """Return the launch with what was told and is new, which the journal then knows."""
+    was = {**launch.model_dump(), "lane": launch.mode}
+    new = {name: said for name, said in told.items() if said not in {None, was[name]}}
+    if not new:
+        return launch
+    run.relaunch(**new)
+    return launch.model_copy(update=new)
+
+
+def _give_up_uncertain(run: Run) -> None:
+    for batch in run.state.batches.open:
+        if batch.state is BatchState.UNCERTAIN:
+            run.move_batch(batch.key, BatchState.REFUSED, message="given up by a person")
+
+
+def _sweep(run: Run) -> None:
+    """Remove what a killed process was about to make."""
+    for pattern in ("*.tmp", "*.part"):
+        for path in run.paths.batches.glob(pattern):
+            path.unlink()
+
+
 def _purse(run: Run, cap_usd: Decimal | None) -> Purse:
     """Open a purse; only a cap is worth reading every open chunk's history."""
     if cap_usd is None:
         return Purse()
-    handed_in = (Decimal(str(batch.most_usd or 0)) for batch in run.state.batches.open)
-    return Purse(cap_usd, spent_usd(run), reserved_usd=sum(handed_in, Decimal(0)))
+    handed_in = sum((batch.reserved_usd for batch in run.state.batches.open), Decimal(0))
+    return Purse(cap_usd, spent_usd(run), reserved_usd=handed_in)
 
 
 def _write_down(run: Run, error: BaseException) -> None:

@@ -44,8 +44,8 @@ class Shipping:
     _missed_at: dict[str, float] = field(default_factory=dict[str, float])
     """When an intent was first not found at its vendor."""
     _looks: dict[str, int] = field(default_factory=dict[str, int])
-    _candidates: dict[str, str] = field(default_factory=dict[str, str])
-    """Batches at a vendor that may be those of intents."""
+    _held: set[str] = field(default_factory=set[str])
+    """Intents that a batch at their vendor may be."""
     _not_sent: set[str] = field(default_factory=set[str])
     """Intents that are certainly not at their vendor: it has turned them away."""
     _not_before: dict[str, float] = field(default_factory=dict[str, float])
@@ -65,8 +65,11 @@ class Shipping:
             Misconfigured: a person must act; the batch is not at its vendor.
             CapReached: the run may not spend what one might cost.
         """
-        while self._ready and self.room() > 0 and self.purse.take(_most(self._ready[0].batch)):
-            batch, intent = self._ready.popleft()
+        while self._ready and self.room() > 0:
+            batch, intent = self._ready[0]
+            if not self.purse.take(batch.reserved_usd):
+                return
+            self._ready.popleft()
             points.at("submit.before_intent")
             self.run.intend(batch)
             points.at("submit.after_intent")
@@ -122,7 +125,9 @@ class Shipping:
             # It may be ours, or another's of the same size: its first results will tell. Until
             # then nothing is sent, so that nothing is paid twice.
             self._missed_at.pop(batch.key, None)
-            self._held(batch, found[0].batch_id)
+            if batch.key not in self._held:
+                self._held.add(batch.key)
+                self.run.log("batch_may_be", batch=batch.short, candidate=found[0].batch_id)
             return
         missed_at = self._missed_at.setdefault(batch.key, now)
         if now - missed_at >= self.settle_seconds:
@@ -166,19 +171,10 @@ class Shipping:
         if rejected:
             await asyncio.to_thread(reject, batch, self.run.paths, message)
         self.run.move_batch(batch.key, BatchState.REFUSED, message=message)
-        self.purse.settle(_most(batch), Decimal(0))
-
-    def _held(self, batch: Batch, candidate: str) -> None:
-        if batch.key not in self._candidates:
-            self.run.log("batch_may_be", batch=batch.short, candidate=candidate)
-        self._candidates[batch.key] = candidate
+        self.purse.settle(batch.reserved_usd, Decimal(0))
 
     def _unsure(self, batch: Batch, why: str) -> None:
         looks = self._looks[batch.key] = self._looks.get(batch.key, 0) + 1
         self.run.log("batch_not_found_out", batch=batch.short, why=why)
         if looks >= UNCERTAIN_AFTER:
             self.run.move_batch(batch.key, BatchState.UNCERTAIN, message=why)
-
-
-def _most(batch: Batch) -> Decimal:
-    return Decimal(str(batch.most_usd or 0))

@@ -225,7 +225,6 @@ def test_one_batch_serves_many_chunks(paths, monkeypatch):
     assert sorted(history(paths, "chunk_001")) == ["u1", "u3", "u5"]
 
 
-def test_index_of(tmp_path: Path):
-    """An empty index is an empty batch."""
+def test_an_empty_index_is_an_empty_batch(tmp_path: Path):
     (tmp_path / "i").write_bytes(b"")
     assert list(addressed(tmp_path / "i")) == []
