@@ -26,9 +26,10 @@ from pipelines import Launch
 from runs import Status, is_run
 from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.create import create_run
+from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
-from tasks.session import Session, opened
+from tasks.session import Session
 from tasks.shipping import Shipping
 
 if TYPE_CHECKING:
@@ -97,18 +98,20 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         create_run(loaded, launch, run_dir)
-    who = str(flow_run.id)
-    async with opened(
-        run_dir,
-        flow_run=who,
-        allow_scripts=launch.allow_scripts,
-        max_cost=launch.max_cost,
-        lane=launch.lane,
-        ask_again=launch.ask_again,
-    ) as session:
+    async with opened(run_dir, flow_run=str(flow_run.id), **_told(launch, flow_run)) as session:
         with stopping_on_signals(session):
             await _order(session)
             return await _end(session)
+
+
+def _told(launch: Launch, flow_run: FlowRun) -> dict[str, Any]:
+    """Return what is said of this start of a run.
+
+    What a run was made with it knows, and so does a flow run that was said it and has waited.
+    """
+    anew = launch.run is not None and flow_run.run_count <= 1
+    names = Launch.OF_A_START | (Launch.CHANGEABLE if anew else frozenset())
+    return {name: value for name, value in launch.said.items() if name in names}
 
 
 def _flow_run() -> FlowRun:
@@ -138,9 +141,9 @@ async def _order(session: Session) -> None:
     lane = session.batch_lane = _batch_lane(session)
     if session.lane == "batch":
         await in_batches(lane, session.rest)
-        return
-    await bring_in(lane, session.rest)
-    await _in_realtime(session)
+    if session.lane == "realtime":
+        await bring_in(lane, session.rest)
+        await _in_realtime(session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,8 @@ async def _end(session: Session) -> State[Any]:
     match end.status:
         case Status.COMPLETE:
             return Completed(message=end.message)
+        case Status.RUNNING:
+            return Completed(name="AwaitingBatch", message=end.message)
         case Status.CANCELLED:
             return Cancelled(message=end.message)
         case _:

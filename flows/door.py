@@ -30,7 +30,7 @@ __all__ = ["Show", "run"]
 
 SCRIPTS = "allow_scripts"
 """Said of each start of a run, and never kept with it: who sends a run cannot say it for you."""
-OF_A_START = frozenset({SCRIPTS, "ask_again", "lane", "max_cost"})
+WHEN_GOING_ON = Launch.OF_A_START | Launch.CHANGEABLE
 """Options that may also be said when a run is gone on with."""
 INTERRUPTED = 130
 PROVIDER_GONE = 4
@@ -69,7 +69,7 @@ def run(
     with ThreadPoolExecutor(1) as pool:
         if _means_a_run(target):
             view = _going_on(target, told, init_only=init_only)
-            if view.state.status is Status.COMPLETE and not told.get(SCRIPTS):
+            if _nothing_to_do(view, told):
                 return _said(view, show)
             serving, run_dir = pool.submit(server.ensure), view.paths.dir
         else:
@@ -91,7 +91,7 @@ def run(
             return 0
         try:
             chosen = serving.result()
-            said = {name: told[name] for name in OF_A_START if told.get(name)}
+            said = {name: told[name] for name in _given(told) if name in WHEN_GOING_ON}
             return _through(run_dir, chosen, show, said)
         except KeyboardInterrupt:  # before or after the time in which the run itself listens
             pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
@@ -149,11 +149,7 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
         view = runs.read(runs.resolve(str(folder.resolve()) if runs.is_run(folder) else target))
     except runs.RunNotFound as error:
         raise BadRequest(_neither(target, error)) from error
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name, value in told.items()
-        if value and name not in OF_A_START
-    ]
+    given = [f"--{name.replace('_', '-')}" for name in _given(told) if name not in WHEN_GOING_ON]
     if init_only or given:
         raise BadRequest(
             f"{view.name} is a run already and goes on as it was made: "
@@ -162,6 +158,22 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
     if view.state.status is Status.CANCELLED:
         raise BadRequest(f"{view.name} was cancelled: it does not go on.")
     return view
+
+
+def _given(told: Mapping[str, Any]) -> list[str]:
+    """Return the options that were typed; a share of 0 is something, a flag that is off is not."""
+    return [name for name, value in told.items() if value is not None and value is not False]
+
+
+def _nothing_to_do(view: RunView, told: Mapping[str, Any]) -> bool:
+    """Say whether a run has nothing left that was asked for; a tick wakes nobody who paused."""
+    match view.state.status:
+        case Status.COMPLETE:
+            return not (told.get(SCRIPTS) or told.get("retry_failures"))
+        case Status.PAUSED | Status.FAILED:
+            return bool(told.get("tick"))
+        case _:
+            return False
 
 
 def _neither(target: str, error: runs.RunNotFound) -> str:

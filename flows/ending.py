@@ -54,7 +54,7 @@ def _ask(view: RunView, verb: Verb) -> None:
 
 async def _give_up(view: RunView) -> None:
     from tasks.batch_lane import BatchLane
-    from tasks.session import opened
+    from tasks.opening import opened
     from tasks.shipping import Shipping
 
     async with opened(view.paths.dir) as session:

@@ -153,13 +153,19 @@ def _typed(view: RunView) -> str:
     return view.name if inside else shown(view.paths.dir)
 
 
+_LIMITS = ("cap", "time", "canary", "pass rate")
+"""How reasons begin that are limits somebody has set."""
+
+
 def exit_of(view: RunView) -> int:
     """Return the exit code that says how the run stands."""
     state = view.state
     match state.status:
         case Status.COMPLETE:
             return 1 if totals(state).failed else 0
-        case Status.PAUSED if (state.paused_reason or "").startswith("cap"):
+        case Status.RUNNING if state.waiting is not None:
+            return 5
+        case Status.PAUSED if (state.paused_reason or "").startswith(_LIMITS):
             return 3
         case Status.PAUSED if (state.paused_reason or "").startswith(("provider", "disk")):
             return 4

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -13,6 +13,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from pipelines.durations import Seconds
 
 __all__ = ["Launch"]
 
@@ -70,14 +72,55 @@ class Launch(BaseModel):
         default=False,
         description="Run the pipeline's own scripts on this machine, with your rights.",
     )
-
     ask_again: bool = Field(
         default=False,
         description="Ask once more what is in batches of which nobody can tell whether the "
         "provider has them: it may be paid twice.",
     )
+    retry_failures: bool = Field(
+        default=False,
+        description="Take the units of a run that failed through it once more, from where they "
+        "failed.",
+    )
+    tick: bool = Field(
+        default=False,
+        description="Look at the batches of a run once, do what there is to do, and end.",
+    )
+    interval: Seconds | None = Field(
+        default=None,
+        description="Look at batches every so many seconds (or 90s, 5m), not as often as is usual "
+        "for them.",
+    )
+    timeout: Seconds | None = Field(
+        default=None,
+        description="Work on the run for so long at most, such as 2h or 90m: then it pauses.",
+    )
+    deadline: Seconds | None = Field(
+        default=None,
+        description="Wait for batches for so long at most, such as 6h: then they are stopped, what "
+        "they brought is kept, and the rest is asked in realtime.",
+    )
+    skip_canary: bool = Field(
+        default=False,
+        description="Hand a large run in at once, without asking three of its units first.",
+    )
+    min_pass_rate: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Pause when fewer of a step's first replies pass than this share, 0 to 1; "
+        "whatever the pipeline says.",
+    )
 
     BUNDLED: ClassVar[str] = "default"
+    OF_A_START: ClassVar[frozenset[str]] = frozenset(
+        {"allow_scripts", "ask_again", "retry_failures", "tick", "timeout"}
+    )
+    """Said of each start of a run, and never kept with it."""
+    CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
+        {"deadline", "interval", "lane", "max_cost", "min_pass_rate", "skip_canary"}
+    )
+    """May be said when a run is gone on with, and holds from then on."""
     STDIN: ClassVar[str] = "-"
 
     @field_validator("local", "items")
@@ -109,6 +152,11 @@ class Launch(BaseModel):
     def mode(self) -> Literal["realtime", "batch"]:
         """Return the lane, also when nobody has said which."""
         return self.lane or "realtime"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return the options that somebody has said, each with what it was given."""
+        return self.model_dump(exclude_defaults=True)
 
     @property
     def free(self) -> bool:

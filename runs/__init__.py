@@ -42,7 +42,9 @@ from runs.paths import ChunkPaths, RunPaths, chunk_name, runs_root
 from runs.results import Results
 from runs.run import Run, snapshot_of
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
+from runs.times import lasting
 from runs.view import Liveness, RunView, read
+from runs.waits import Wait, age_seconds, usual_seconds, waits
 
 __all__ = [
     "AmbiguousRun",
@@ -81,7 +83,9 @@ __all__ = [
     "Unaccounted",
     "UnknownFormat",
     "Verb",
+    "Wait",
     "Waiting",
+    "age_seconds",
     "attempts",
     "chunk_name",
     "claim",
@@ -93,6 +97,7 @@ __all__ = [
     "dumps",
     "finish_chunk",
     "is_run",
+    "lasting",
     "list_runs",
     "loads",
     "open_rounds",
@@ -107,5 +112,7 @@ __all__ = [
     "step_counts",
     "total_usd",
     "totals",
+    "usual_seconds",
+    "waits",
     "write_children",
 ]

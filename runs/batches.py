@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from runs.errors import IllegalMove
@@ -169,6 +170,10 @@ class Batches(Mapping[str, Batch]):
     def open(self) -> tuple[Batch, ...]:
         """Return those of which something is still to come."""
         return tuple(self._open.values())
+
+    def ended(self, most: int) -> Iterator[Batch]:
+        """Yield those that are over, the last first, at most so many."""
+        return islice(reversed(self._over.values()), most)
 
     def changed(self, batch: Batch) -> "Batches":
         """Return these batches with `batch` in the place of the one of its key, or added."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -190,6 +190,8 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
         # Its holder died: what it had sent may be on the bill.
         in_doubt = Decimal(str(state.progress.get("reserved_usd", 0)))
         changes["in_doubt_usd"] = state.in_doubt_usd + in_doubt
+    if state.epoch == 0 and (patience := state.launch.get("deadline")):
+        changes["deadline"] = moment(line["at"]) + timedelta(seconds=patience)
     flow_run = line["flow_run"]
     if flow_run is not None and flow_run not in state.flow_runs:
         changes["flow_runs"] = (*state.flow_runs, flow_run)
@@ -240,9 +242,17 @@ def _moved(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _relaunched(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
-    changes = line["changes"]
-    launch = {**state.launch, **changes}
-    return {"spec": replace(state.spec, launch=launch, mode=changes.get("lane", state.spec.mode))}
+    told = line["changes"]
+    spec = replace(
+        state.spec,
+        launch={**state.launch, **told},
+        mode=told.get("lane", state.spec.mode),
+    )
+    if told.get("deadline"):
+        return {"spec": spec, "deadline": moment(line["at"]) + timedelta(seconds=told["deadline"])}
+    if spec.mode != state.spec.mode:  # it was kept, or is of no use in the new lane
+        return {"spec": spec, "deadline": None}
+    return {"spec": spec}
 
 
 def _closed(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:

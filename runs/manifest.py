@@ -123,6 +123,7 @@ def _metadata(state: RunState) -> dict[str, Any]:
         "epoch": state.epoch,
         "progress": state.progress,
         "in_doubt_usd": state.in_doubt_usd,
+        "deadline": state.deadline and stamp(state.deadline),
         "files": [asdict(file) for file in state.files],
     }
 
@@ -158,6 +159,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
         flow_runs=tuple(about["flow_runs"]),
         progress=about["progress"],
         in_doubt_usd=Decimal(str(about.get("in_doubt_usd", 0))),
+        deadline=moment(at) if (at := about.get("deadline")) else None,
     )
 
 

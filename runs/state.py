@@ -123,6 +123,8 @@ class RunState:
     flow_runs: tuple[str, ...] = ()
     progress: Mapping[str, Any] | None = None
     """The last hint of how far the open chunks are; of this holder, or None."""
+    deadline: datetime | None = None
+    """When batches are not waited for any more: what is left goes on in realtime then."""
     in_doubt_usd: Decimal = Decimal(0)
     """The most that calls may have cost which were under way when a holder died."""
 

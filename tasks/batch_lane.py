@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
@@ -13,8 +13,8 @@ from providers import points
 from providers.batches import End, Standing
 from providers.connect import codec
 from providers.errors import BadAddress, Gone, ProviderError, Retryable, UnknownOutcome
-from runs import Batch, BatchState, Stage
-from tasks.cadence import Cadence
+from runs import Batch, BatchState, Stage, Waiting, age_seconds, usual_seconds, waits
+from tasks.cadence import FIRST_SECONDS, patience
 from tasks.harvest import Harvest, harvest
 from tasks.parcels import Parcels, Pool, Sealed
 from tasks.session import Session
@@ -54,7 +54,6 @@ class BatchLane:
     shipping: Shipping
     works: Works | None = None
     """None: plainly."""
-    cadence: Cadence = field(default_factory=Cadence)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _unknown: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     _pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
@@ -119,13 +118,31 @@ class BatchLane:
         ]
 
     def next_look(self) -> float:
-        """Return in how many seconds to look again."""
+        """Return in how many seconds to look again, or to give batches up."""
+        if (interval := self.session.launch.interval) is not None:
+            looking = interval
+        else:
+            now, batches = self.clock(), self.session.run.state.batches
+            usual = usual_seconds(batches)
+            looks = (patience(age_seconds(b, now), usual.get(b.provider)) for b in batches.open)
+            looking = min(looks, default=FIRST_SECONDS)
+        deadline = self.session.run.state.deadline
+        return looking if deadline is None else min(looking, self._seconds_to(deadline))
+
+    def too_late(self) -> bool:
+        """Say whether the time that there was for batches is over."""
+        deadline = self.session.run.state.deadline
+        return deadline is not None and self._seconds_to(deadline) == 0
+
+    def waiting(self) -> Waiting:
+        """Return what is waited for, and until when, if nobody stays."""
         now = self.clock()
-        ages = [
-            (now - (batch.submitted_at or batch.intended_at)).total_seconds()
-            for batch in self.session.run.state.batches.open
-        ]
-        return self.cadence.next_look(max(0.0, age) for age in ages)
+        told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
+        reason = "; ".join(told) or "room at its providers"
+        return Waiting(now + timedelta(seconds=self.next_look()), reason)
+
+    def _seconds_to(self, moment: datetime) -> float:
+        return max(0.0, (moment - self.clock()).total_seconds())
 
     async def _forward(self, chunk: str) -> None:
         """Take a chunk as far as it comes by itself, those that it is fanned out into as well."""
@@ -230,8 +247,6 @@ class BatchLane:
                 message=standing.message,
             )
             batch = run.state.batches[batch.key]
-            took = (self.clock() - (batch.submitted_at or batch.intended_at)).total_seconds()
-            self.cadence.ended(max(0.0, took))
         lane = self.session.desk.counter(batch.step).batches
         into = run.paths.downloaded(batch.short)
         points.at("download.before")
@@ -286,16 +301,25 @@ class BatchLane:
 
 
 async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:
-    """Do everything that is left of a run in batches, or until it stops.
+    """Do everything that is left of a run in batches; or one look at them, if that was asked for.
 
-    `rest` waits for so many seconds, or until the run stops. An outage pauses the run.
+    `rest` waits for so many seconds, or until the run stops. An outage pauses the run. Past its
+    deadline what is left is for another lane.
     """
     session = lane.session
     while not session.brake.pulled and session.open_chunks():
+        if lane.too_late():
+            session.change_lane("realtime", "the time for batches is over")
+            return
         moved = False
         with session.pausing_on_outage():
             await lane.settle()
             moved = await (lane.works or lane).look()
+            if session.launch.tick:
+                await lane.settle()
+        if session.launch.tick:
+            _pause_if_uncertain(lane)
+            return
         if session.brake.pulled or moved or not session.open_chunks():
             continue
         if not lane.shipping.waiting and not _pause_if_uncertain(lane):

@@ -26,7 +26,7 @@ def create_run(pipeline: Pipeline, launch: Launch, run_dir: Path) -> None:
             mode=launch.mode,
             chunk_size=pipeline.chunk_size,
             steps=steps,
-            launch=launch.model_dump(exclude_none=True, exclude={"allow_scripts", "ask_again"}),
+            launch=launch.model_dump(exclude_none=True, exclude=set(Launch.OF_A_START)),
             emulate=launch.emulate,
         ),
         files=_files(pipeline),

@@ -5,50 +5,43 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import pipelines
 from pipelines import Launch, Pipeline, Scope
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
-    BatchState,
     Counts,
     Results,
     Run,
-    RunError,
     Status,
-    StepSpec,
     Told,
     Verb,
     collect_outputs,
     disk_trouble,
+    lasting,
     requests,
     totals,
 )
 from tasks.brake import Brake
-from tasks.choose import Asked
 from tasks.compute import children
-from tasks.desk import Desk, opened_desk
+from tasks.desk import Desk
 from tasks.due import due
 from tasks.errors import CapReached
 from tasks.outcomes import counts
 from tasks.parcels import Pool
 from tasks.post_process import post_process
-from tasks.purse import Purse
 from tasks.scripts import run_scripts
-from tasks.spent import spent_usd
 from tasks.work import Due, Invalid, Open, Outcome, Returned, Skipped, Valid
 
 if TYPE_CHECKING:
     from tasks.batch_lane import BatchLane
 
-__all__ = ["End", "Session", "Tally", "find", "opened"]
+__all__ = ["End", "Session", "Tally", "find", "held"]
 
 EARLY_HINTS = 60
 LATER_HINT_SECONDS = 5.0
@@ -239,6 +232,17 @@ class Session:
         """Pause because a person or the system asks for it."""
         self.pause("interrupted")
 
+    def time_is_up(self) -> None:
+        """Pause because the run was to be worked on for so long at most."""
+        assert self.launch.timeout is not None
+        self.pause(f"time: the {lasting(self.launch.timeout)} of this start are over")
+
+    def change_lane(self, lane: Literal["realtime", "batch"], why: str) -> None:
+        """Go on in another lane from here on; the journal knows."""
+        self.run.log("lane", lane=lane, why=why)
+        self.run.relaunch(lane=lane)
+        self.launch = self.launch.model_copy(update={"lane": lane})
+
     @contextlib.contextmanager
     def pausing_on_outage(self) -> Generator[None]:
         """Let an outage pause the run: no unit fails for a provider's sins."""
@@ -267,6 +271,8 @@ class Session:
             self.run.set_status(Status.PAUSED, reason=self.paused_for)
             message = f"{self.paused_for}; go on with: octobatch run {self.run_dir.name}"
             return End(Status.PAUSED, message)
+        if self.open_chunks():
+            return self._defer()
         await asyncio.to_thread(collect_outputs, self.run_dir)
         told = await self.brake.unless_pulled(self._afterwards())
         if told is None:
@@ -274,6 +280,13 @@ class Session:
         self.run.set_status(Status.COMPLETE, told=told)
         numbers = totals(self.run.state)
         return End(Status.COMPLETE, f"{numbers.valid} of {numbers.units} valid")
+
+    def _defer(self) -> End:
+        """Leave the run to whoever looks at its batches next."""
+        assert self.batch_lane is not None, "only batches are waited for by nobody"
+        waiting = self.batch_lane.waiting()
+        self.run.set_status(Status.RUNNING, waiting=waiting)
+        return End(Status.RUNNING, f"{waiting.reason}; next look {waiting.until:%H:%M} UTC")
 
     async def _give_up(self) -> End:
         if self.batch_lane is not None:
@@ -305,7 +318,9 @@ class Session:
         under_way = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
         rounds = {**self._resting, **under_way}
         if force or rounds != self._hinted:
-            reserved = self.desk.purse.reserved_usd
+            # What is in batches is written down with them.
+            handed_in = sum(batch.reserved_usd for batch in self.run.state.batches.open)
+            reserved = self.desk.purse.reserved_usd - handed_in
             self.run.hint(rounds, self.desk.limits(), reserved_usd=reserved, force=force)
         self._hinted = rounds
 
@@ -348,105 +363,16 @@ class _Sink:
 _held: dict[Path, Session] = {}
 
 
+@contextlib.contextmanager
+def held(session: Session) -> Generator[None]:
+    """Let `find` find a session while the block runs."""
+    _held[session.run_dir] = session
+    try:
+        yield
+    finally:
+        del _held[session.run_dir]
+
+
 def find(run_dir: Path) -> Session | None:
     """Return the session that this process holds for a run, if it does."""
     return _held.get(run_dir.resolve())
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    run_dir: Path,
-    *,
-    flow_run: str | None = None,
-    allow_scripts: bool = False,
-    max_cost: Decimal | None = None,
-    lane: Literal["realtime", "batch"] | None = None,
-    ask_again: bool = False,
-) -> AsyncGenerator[Session]:
-    """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
-
-    An exception of ours fails the run, with its message, and goes on to the caller. Scripts of the
-    pipeline are called only if whoever opens it allows it, whatever the run says. `max_cost` in
-    USD, and `lane`, hold from now on in place of what the run has. With `ask_again` what is in
-    batches of which nobody can tell whether they are at their vendor is asked once more.
-
-    Raises:
-        RunHeld: another process works on it.
-        MissingKey: a provider that it asks cannot be asked from here.
-    """
-    async with contextlib.AsyncExitStack() as stack:
-        run = Run.open(run_dir, flow_run=flow_run)
-        run_dir = run.paths.dir  # links resolved, as those who look for it will
-        stack.callback(run.close)
-        pipeline = pipelines.load_frozen(run_dir)
-        launch = Launch.model_validate({**run.state.launch, "allow_scripts": allow_scripts})
-        launch = _relaunched(run, launch, max_cost=max_cost, lane=lane)
-        if ask_again:
-            _give_up_uncertain(run)
-        _sweep(run)
-        asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
-        desk = await stack.enter_async_context(
-            opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)
-        )
-        session = Session(run, pipeline, launch, desk)
-        stack.callback(_held.pop, run_dir)
-        _held[run_dir] = session
-        hinting = asyncio.create_task(session.hint_now_and_then())
-        hinting.add_done_callback(session.hinted)
-        stack.callback(hinting.cancel)
-        run.set_status(Status.RUNNING)
-        try:
-            yield session
-        except BaseException as error:
-            _write_down(run, error)
-            raise
-
-
-def _relaunched(run: Run, launch: Launch, **told: object) -> Launch:
-    """Return the launch with what was told and is new, which the journal then knows."""
-    was = {**launch.model_dump(), "lane": launch.mode}
-    new = {name: said for name, said in told.items() if said not in {None, was[name]}}
-    if not new:
-        return launch
-    run.relaunch(**new)
-    return launch.model_copy(update=new)
-
-
-def _give_up_uncertain(run: Run) -> None:
-    for batch in run.state.batches.open:
-        if batch.state is BatchState.UNCERTAIN:
-            run.move_batch(batch.key, BatchState.REFUSED, message="given up by a person")
-
-
-def _sweep(run: Run) -> None:
-    """Remove what a killed process was about to make."""
-    for pattern in ("*.tmp", "*.part"):
-        for path in run.paths.batches.glob(pattern):
-            path.unlink()
-
-
-def _purse(run: Run, cap_usd: Decimal | None) -> Purse:
-    """Open a purse; only a cap is worth reading every open chunk's history."""
-    if cap_usd is None:
-        return Purse()
-    handed_in = sum((batch.reserved_usd for batch in run.state.batches.open), Decimal(0))
-    return Purse(cap_usd, spent_usd(run), reserved_usd=handed_in)
-
-
-def _write_down(run: Run, error: BaseException) -> None:
-    """Say in the manifest why a session ended early, unless even that cannot be written."""
-    with contextlib.suppress(OSError, RunError):
-        if isinstance(error, OSError) and (reason := disk_trouble(error)):
-            run.set_status(Status.PAUSED, reason=reason)
-        elif isinstance(error, Exception):
-            run.set_status(Status.FAILED, error=f"{type(error).__name__}: {error}")
-        else:  # cancelled, or Ctrl-C before anybody listened for it
-            run.set_status(Status.PAUSED, reason="interrupted")
-
-
-def _asked(steps: Iterable[StepSpec]) -> dict[str, Asked]:
-    return {
-        step.name: Asked(step.provider, step.model)
-        for step in steps
-        if step.provider and step.model
-    }

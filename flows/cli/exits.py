@@ -19,6 +19,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     CAPPED = 3
     PROVIDER = 4
+    WAITING = 5
     OURS = 70
     INTERRUPTED = 130
 

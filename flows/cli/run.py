@@ -26,6 +26,23 @@ class Usd(click.ParamType[Decimal]):
         return usd
 
 
+class Span(click.ParamType[float]):
+    """A span of time."""
+
+    name = "span"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return it in seconds."""
+        from pipelines.durations import seconds
+
+        try:
+            return seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command("run")
 @click.argument("target")
 @click.option(
@@ -40,8 +57,9 @@ class Usd(click.ParamType[Decimal]):
     flag_value="batch",
     help="Ask in batches: half the price, answers within a day.",
 )
+@click.option("--watch", is_flag=True, help="Of a run: look after its batches to the end.")
 @click.option(
-    "--watch", "lane", flag_value="batch", help="Of a run: look after its batches to the end."
+    "--tick", is_flag=True, help="One look at its batches, and what follows; exit 5: still waiting."
 )
 @click.option("--init", "init_only", is_flag=True, help="Make the run directory and stop there.")
 @click.option("--resume", is_flag=True, help="Go on with the run TARGET (the default for a run).")
@@ -81,6 +99,35 @@ class Usd(click.ParamType[Decimal]):
     is_flag=True,
     help="Of a run: ask what is in batches that nobody can find once more; it may be paid twice.",
 )
+@click.option(
+    "--retry-failures",
+    is_flag=True,
+    help="Of a run: take the units that failed through it once more.",
+)
+@click.option(
+    "--interval", type=Span(), metavar="SECONDS", help="Look at batches so often (30, 90s, 5m)."
+)
+@click.option(
+    "--timeout", type=Span(), metavar="SPAN", help="Pause after so long (90m, 2h); exit 3."
+)
+@click.option(
+    "--deadline",
+    type=Span(),
+    metavar="SPAN",
+    help="Batches for so long (6h); what is left then is asked one by one.",
+)
+@click.option(
+    "--no-canary",
+    "skip_canary",
+    is_flag=True,
+    help="Do not ask three units one by one before a large run goes out in batches.",
+)
+@click.option(
+    "--min-pass-rate",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Pause when fewer first replies of a step pass; 0: never (else as the pipeline says).",
+)
 @click.option("--name", help="Name of the run directory.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many units are paid for.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on the console; logs stay whole.")
@@ -89,6 +136,7 @@ class Usd(click.ParamType[Decimal]):
 def command(
     target: str,
     *,
+    watch: bool,
     init_only: bool,
     resume: bool,
     yes: bool,
@@ -100,9 +148,17 @@ def command(
     """Run TARGET: a pipeline (name, folder) or a run to go on with (name, prefix, path, `last`)."""
     from flows import door
 
+    waits = {"--watch": watch, "--tick": told["tick"], "--deadline": told["deadline"]}
+    for_batches = next((name for name, said in waits.items() if said), None)
+    if for_batches and told["lane"] == "realtime":
+        raise click.UsageError(f"{for_batches} is for batches, not for --realtime: choose one.")
+    if init_only and (watch or told["tick"]):
+        raise click.UsageError(
+            f"--init makes a run and stops there; {for_batches} looks after one: choose one."
+        )
     return door.run(
         target,
-        told,
+        {**told, "lane": "batch" if for_batches else told["lane"]},
         init_only=init_only,
         resume=resume,
         yes=yes,

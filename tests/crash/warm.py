@@ -18,9 +18,8 @@ from pathlib import Path
 
 from providers import points
 from tasks.batch_lane import BatchLane, in_batches
-from tasks.cadence import Cadence
+from tasks.opening import opened
 from tasks.order import in_order
-from tasks.session import opened
 from tasks.shipping import Shipping
 
 WARMTH = (
@@ -32,10 +31,10 @@ WARMTH = (
 
 async def work(run_dir: Path) -> None:
     """Take every chunk of a run through its steps, with a snapshot after each, as the flow does."""
-    async with opened(run_dir) as session:
+    async with opened(run_dir, interval=0.02) as session:
         if session.lane == "batch":
             shipping = Shipping(session.run, session.desk, settle_seconds=0.05)
-            lane = BatchLane(session, shipping, cadence=Cadence(fixed_seconds=0.02))
+            lane = BatchLane(session, shipping)
             await in_batches(lane, session.rest)
             await session.end()
             return

@@ -192,6 +192,7 @@ def test_exit_codes_are_those_of_the_design():
         "BAD_INPUT": 2,
         "CAPPED": 3,
         "PROVIDER": 4,
+        "WAITING": 5,
         "OURS": 70,
         "INTERRUPTED": 130,
     }

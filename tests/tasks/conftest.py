@@ -14,8 +14,8 @@ import runs
 from pipelines import Pipeline
 from providers.emulator import client
 from runs import Run, RunSpec, StepSpec
+from tasks.opening import opened
 from tasks.order import in_order
-from tasks.session import opened
 from tests.conftest import forget_children
 
 CONFIG = """\

@@ -5,7 +5,6 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -16,10 +15,10 @@ from providers.batches import End
 from providers.emulator import client
 from runs import BatchState, RunView, Status
 from tasks.batch_lane import BatchLane, bring_in, in_batches
-from tasks.cadence import Cadence
 from tasks.create import create_run
+from tasks.opening import opened
 from tasks.order import in_order
-from tasks.session import Session, opened
+from tasks.session import Session
 from tasks.shipping import Shipping
 from tests.providers.asking import SDK_WARNINGS
 
@@ -76,22 +75,16 @@ def lane_of(session: Session, **shipping) -> BatchLane:
     session.batch_lane = BatchLane(
         session,
         Shipping(session.run, session.desk, settle_seconds=0.0, **shipping),
-        cadence=Cadence(fixed_seconds=0.02),
     )
     return session.batch_lane
 
 
-async def through(
-    run_dir: Path,
-    lane: Literal["realtime", "batch"] | None = None,
-    *,
-    ask_again: bool = False,
-    **shipping,
-) -> None:
-    async with opened(run_dir, lane=lane, ask_again=ask_again) as session:
+async def through(run_dir: Path, *, shipping=None, interval: float = 0.02, **said) -> None:
+    async with opened(run_dir, interval=interval, **said) as session:
         if session.lane == "batch":
-            await in_batches(lane_of(session, **shipping), session.rest)
-        else:
+            await in_batches(lane_of(session, **(shipping or {})), session.rest)
+        if session.lane == "realtime":
+            await bring_in(lane_of(session), session.rest)
             await in_order(session, session.advance)
         await session.end()
 
@@ -131,6 +124,17 @@ def derived(run_dir: Path) -> dict[str, bytes]:
         for pattern in ("*_validated.jsonl", "*_failures.jsonl", "outputs/*.jsonl")
         for path in sorted(run_dir.rglob(pattern))
     }
+
+
+def lanes(view: RunView, step: str) -> Counter[str]:
+    """Return how many answers came by each lane."""
+    return Counter(
+        attempt.lane
+        for chunk in view.state.chunks
+        for history in runs.attempts(view.paths.chunk(chunk).results(step)).values()
+        for attempt in history
+        if not attempt.lost
+    )
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -241,7 +245,7 @@ def test_few_batches_are_at_the_vendor_at_once(make_mill, url):
     most = []
 
     async def watched() -> None:
-        async with opened(run_dir) as session:
+        async with opened(run_dir, interval=0.02) as session:
             lane = lane_of(session, most_at_once=2)
             session.run.log = lambda *_, **__: most.append(len(session.run.state.batches.open))
             await in_batches(lane, session.rest)
@@ -273,13 +277,7 @@ def test_a_run_in_realtime_is_finished_in_batches(make_mill, url):
     view = finished(run_dir, lane="batch")
     assert view.state.spec.mode == "batch"
     assert client.ledger(url).repeated == 0
-    lanes = Counter(
-        attempt.lane
-        for chunk in view.state.chunks
-        for history in runs.attempts(view.paths.chunk(chunk).results("write")).values()
-        for attempt in history
-    )
-    assert lanes == {"realtime": 8, "batch": 22}
+    assert lanes(view, "write") == {"realtime": 8, "batch": 22}
 
 
 def test_a_run_in_batches_is_finished_in_realtime(make_mill, url):
@@ -288,7 +286,7 @@ def test_a_run_in_batches_is_finished_in_realtime(make_mill, url):
     client.batches(url, rules=[{"do": "stuck", "share": 0.4}])
 
     async def pause_at_once() -> None:
-        async with opened(run_dir) as session:
+        async with opened(run_dir, interval=0.02) as session:
             lane = lane_of(session)
             await lane.settle()
             session.interrupt()
@@ -298,7 +296,7 @@ def test_a_run_in_batches_is_finished_in_realtime(make_mill, url):
     assert len(runs.read(run_dir).state.batches.open) == 3
 
     async def in_realtime() -> None:
-        async with opened(run_dir, lane="realtime") as session:
+        async with opened(run_dir, lane="realtime", interval=0.02) as session:
             await bring_in(lane_of(session), session.rest)
             await in_order(session, session.advance)
             await session.end()
@@ -317,7 +315,7 @@ def test_a_run_that_is_given_up_is_given_up_at_its_vendor(make_mill, url):
     client.batches(url, seconds=1000)
 
     async def give_up() -> None:
-        async with opened(run_dir) as session:
+        async with opened(run_dir, interval=0.02) as session:
             lane = lane_of(session)
             await lane.settle()
             session.cancel()
@@ -364,3 +362,91 @@ def test_a_request_that_nobody_hears_is_taken_back(make_mill):
     assert list(paths.control.iterdir()) == []
     (paths.control / "bad.json").write_text("{")
     assert runs.requests(paths) == []
+
+
+def test_a_tick_is_one_look_and_says_until_when_nothing_is_to_do(make_mill, url):
+    """Between ticks the run waits for nobody in particular; enough of them finish it."""
+    run_dir = make_mill("openai")
+    client.batches(url, seconds=1000)
+    asyncio.run(through(run_dir, tick=True, interval=60))
+    waiting = runs.read(run_dir)
+    assert waiting.state.status is Status.RUNNING
+    assert waiting.state.waiting is not None
+    assert waiting.state.waiting.reason == "3 batches at openai, 0 s"
+    assert (waiting.state.waiting.until - waiting.state.updated).total_seconds() > 55
+    assert waiting.liveness is runs.Liveness.DEFERRED
+    client.batches(url, seconds=0)
+    client.clock(url, step=2000)
+    ticks = 0
+    while runs.read(run_dir).state.status is Status.RUNNING:
+        asyncio.run(through(run_dir, tick=True))
+        ticks += 1
+    assert ticks <= 4
+    assert runs.totals(runs.read(run_dir).state).valid == 30
+    assert client.ledger(url).repeated == 0
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_past_its_deadline_a_run_is_finished_in_realtime(vendor, make_mill, url):
+    """Batches are stopped, what they brought is kept, and the rest is asked one by one."""
+    run_dir = make_mill(vendor, deadline=0.3)
+    client.batches(url, rules=[{"do": "stuck", "share": 0.4}])
+    view = finished(run_dir)
+    assert view.state.spec.mode == "realtime"
+    assert runs.totals(view.state).valid == 30
+    assert lanes(view, "write")["realtime"] > 0
+    assert lanes(view, "grade") == {"realtime": 30}
+
+
+def test_a_deadline_counts_from_the_first_start(make_mill):
+    """It is kept when the run goes on; said once more it begins anew."""
+    run_dir = make_mill("openai", deadline=3600)
+    assert runs.read(run_dir).state.deadline is None
+
+    async def start(**said) -> None:
+        async with opened(run_dir, **said) as session:
+            session.interrupt()
+            await session.end()
+
+    asyncio.run(start())
+    first = runs.read(run_dir).state.deadline
+    assert first is not None
+    asyncio.run(start())
+    assert runs.read(run_dir).state.deadline == first
+    asyncio.run(start(deadline=7200.0))
+    second = runs.read(run_dir).state.deadline
+    assert second is not None
+    assert 3500 < (second - first).total_seconds() < 3700
+
+
+def test_a_run_is_worked_on_for_so_long_at_most(make_mill, url):
+    """Its batches go on at the vendor, and it goes on with them."""
+    run_dir = make_mill("openai")
+    client.batches(url, rules=[{"do": "stuck", "nth": [1]}])
+    asyncio.run(through(run_dir, timeout=0.5))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    assert view.state.paused_reason == "time: the 0 s of this start are over"
+    assert [batch.state for batch in view.state.batches.open] == [BatchState.SUBMITTED]
+
+
+def test_what_is_in_batches_when_a_holder_dies_is_not_in_doubt(make_mill, url):
+    """It is written down with them; only calls under way may be on the bill unseen."""
+    run_dir = make_mill("openai")
+    client.batches(url, rules=[{"do": "stuck", "nth": [1]}])
+
+    async def die() -> None:
+        async with opened(run_dir) as session:
+            await lane_of(session).settle()
+            session.hint(force=True)
+
+    asyncio.run(die())
+    assert len(runs.read(run_dir).state.batches.open) == 3
+
+    async def go_on() -> None:
+        async with opened(run_dir) as session:
+            held = sum(batch.reserved_usd for batch in session.run.state.batches.open)
+            assert session.desk.purse.reserved_usd == held > 0
+            assert session.run.state.in_doubt_usd == 0
+
+    asyncio.run(go_on())

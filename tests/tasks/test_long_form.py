@@ -11,8 +11,8 @@ import pipelines
 import runs
 from pipelines import Launch
 from tasks.create import create_run
+from tasks.opening import opened
 from tasks.order import in_order
-from tasks.session import opened
 
 FOLDERS = Path(__file__).parent.parent / "pipelines" / "long_form"
 

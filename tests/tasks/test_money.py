@@ -24,9 +24,9 @@ from runs import Status, step_counts, totals
 from runs.run import _held
 from tasks.create import create_run
 from tasks.errors import NoPrice
+from tasks.opening import opened
 from tasks.order import in_order
 from tasks.ready import make_ready
-from tasks.session import opened
 from tests.tasks.conftest import through
 
 PRICE = """\

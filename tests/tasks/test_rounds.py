@@ -14,7 +14,8 @@ from pipelines import Launch
 from providers.emulator import client
 from runs import Stage
 from tasks.create import create_run
-from tasks.session import Session, opened
+from tasks.opening import opened
+from tasks.session import Session
 from tests.tasks.conftest import through
 
 CONFIG = """\
@@ -162,12 +163,13 @@ class _StoppedError(Exception):
 async def _some(run_dir: Path, most: int) -> bool:
     """Do so many chunk-steps and die; say whether there was anything left."""
     async with opened(run_dir) as session:
-        for chunk in session.open_chunks():
-            while (step := session.next_step(chunk)) is not None:
-                if most == 0:
-                    raise _StoppedError
-                most -= 1
-                await session.advance(step, chunk)
+        while chunks := session.open_chunks():
+            for chunk in chunks:
+                while (step := session.next_step(chunk)) is not None:
+                    if most == 0:
+                        raise _StoppedError
+                    most -= 1
+                    await session.advance(step, chunk)
         await session.end()
     return False
 
