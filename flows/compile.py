@@ -25,6 +25,7 @@ from flows.stopping import stopping_on_signals
 from pipelines import Launch
 from runs import Status, is_run
 from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
+from tasks.canary import canary
 from tasks.create import create_run
 from tasks.opening import opened
 from tasks.order import in_order
@@ -109,8 +110,11 @@ def _told(launch: Launch, flow_run: FlowRun) -> dict[str, Any]:
 
     What a run was made with it knows, and so does a flow run that was said it and has waited.
     """
-    anew = launch.run is not None and flow_run.run_count <= 1
-    names = Launch.OF_A_START | (Launch.CHANGEABLE if anew else frozenset())
+    names = Launch.OF_A_START
+    if flow_run.run_count > 1:
+        names -= Launch.ONCE
+    elif launch.run is not None:
+        names |= Launch.CHANGEABLE
     return {name: value for name, value in launch.said.items() if name in names}
 
 
@@ -140,6 +144,7 @@ async def _order(session: Session) -> None:
     """Do what is left of the run, in the lane that it is in."""
     lane = session.batch_lane = _batch_lane(session)
     if session.lane == "batch":
+        await canary(session)
         await in_batches(lane, session.rest)
     if session.lane == "realtime":
         await bring_in(lane, session.rest)

@@ -22,7 +22,7 @@ from flows.errors import BadRequest
 from flows.spool import spooled
 from pipelines import Launch, Pipeline
 from pipelines.leaving import leave
-from runs import RunView, Status
+from runs import RunView, Status, totals
 from tasks.create import create_run
 from tasks.ready import make_ready
 
@@ -169,7 +169,8 @@ def _nothing_to_do(view: RunView, told: Mapping[str, Any]) -> bool:
     """Say whether a run has nothing left that was asked for; a tick wakes nobody who paused."""
     match view.state.status:
         case Status.COMPLETE:
-            return not (told.get(SCRIPTS) or told.get("retry_failures"))
+            again = told.get("retry_failures") and totals(view.state).failed
+            return not (again or told.get(SCRIPTS))
         case Status.PAUSED | Status.FAILED:
             return bool(told.get("tick"))
         case _:

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,15 +18,18 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from flows.console import screen
-from runs import Counts, Run, step_counts
+from runs import Counts, Run, Wait, step_counts, waits
 from tasks import session
 
 __all__ = ["beside"]
 
 LOOK_SECONDS = 0.2
 LINE_SECONDS = 5.0
+HEARTBEAT_SECONDS = 60.0
+"""Who waits for batches in a pipe is told so often what for, though nothing changes."""
 
 
 async def beside(work: Coroutine[Any, Any, Any], run_dir: Path, *, quiet: bool) -> Any:
@@ -52,34 +58,63 @@ async def _bars(run: Run, console: Console) -> None:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("[cyan]{task.fields[out]}"),
         TextColumn("[yellow]{task.fields[failed]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
-        rows = {
-            step.name: bars.add_task(step.name, total=run.state.units, failed="")
-            for step in run.state.steps
-        }
+    bars = Progress(*columns, console=console)
+    rows = {
+        step.name: bars.add_task(step.name, total=run.state.units, failed="", out="")
+        for step in run.state.steps
+    }
+    with Live(bars, console=console, transient=True) as live:
         while True:
+            in_batches = _in_batches(run)
             for name, (counts, due) in _funnel(run).items():
                 failed = f"{counts.lost:,} failed" if counts.lost else ""
-                bars.update(rows[name], completed=_through(counts), total=due, failed=failed)
+                out = f"{units:,} in batches" if (units := in_batches[name]) else ""
+                done = _through(counts)
+                bars.update(rows[name], completed=done, total=due, failed=failed, out=out)
+            live.update(Group(bars, *(Text(f"  {wait}", style="dim") for wait in _waits(run))))
             await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _lines(run: Run, console: Console) -> None:
     said, began = "", time.monotonic()
+    next_beat = began + HEARTBEAT_SECONDS
     while True:
-        steps = step_counts(run.state).items()
-        line = ", ".join(
-            f"{name} {counts.units_passed:,} ok, {counts.lost:,} failed" for name, counts in steps
-        )
-        if line != said:
+        lines = [line] if (line := _standing(run)) != said else []
+        if time.monotonic() >= next_beat:
+            lines += [str(wait) for wait in _waits(run)]
+        if lines:
+            said, next_beat = line, time.monotonic() + HEARTBEAT_SECONDS
+        for one in lines:
             console.print(
-                f"{time.monotonic() - began:6.0f} s  {line}", markup=False, highlight=False
+                f"{time.monotonic() - began:6.0f} s  {one}", markup=False, highlight=False
             )
-            said = line
         await asyncio.sleep(LINE_SECONDS)
+
+
+def _standing(run: Run) -> str:
+    """Return how far a run is, in a line that changes with it."""
+    in_batches = _in_batches(run)
+    return ", ".join(
+        f"{name} {counts.units_passed:,} ok, {counts.lost:,} failed"
+        + (f", {in_batches[name]:,} in batches" if in_batches[name] else "")
+        for name, counts in step_counts(run.state).items()
+    )
+
+
+def _in_batches(run: Run) -> Counter[str]:
+    """Return how many units of each step are in batches."""
+    units: Counter[str] = Counter()
+    for batch in run.state.batches.open:
+        units[batch.step] += batch.requests
+    return units
+
+
+def _waits(run: Run) -> list[Wait]:
+    return waits(run.state.batches, datetime.now(UTC))
 
 
 def _funnel(run: Run) -> dict[str, tuple[Counts, int]]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ from runs import (
     RunView,
     Status,
     Told,
+    Wait,
     read_jsonl,
     runs_root,
     step_counts,
     totals,
+    waits,
 )
 
 __all__ = ["Reason", "Summary", "exit_of", "say", "summarise"]
@@ -71,6 +73,15 @@ class Summary:
     """Who is asked at each step that asks, as `provider/model`."""
     limits: Mapping[str, Mapping[str, Any]]
     """What is asked of each `provider/model` at the moment, while somebody works on the run."""
+    mode: str
+    batches: Mapping[str, int]
+    """How many there have been, by how far they came."""
+    waits: tuple[Wait, ...]
+    """What is waited for at providers."""
+    next_look: datetime | None
+    """When nobody works on it and somebody is to look at its batches again."""
+    deadline: datetime | None
+    """When batches are not waited for any more."""
     emulated: bool
     took: timedelta
     results: Path
@@ -104,6 +115,11 @@ def summarise(view: RunView) -> Summary:
         max_cost=Launch.model_validate(state.launch).max_cost,
         models={s.name: f"{s.provider}/{s.model}" for s in state.steps if s.provider},
         limits=_limits(view),
+        mode=state.spec.mode,
+        batches=Counter(batch.state.value for batch in state.batches.values()),
+        waits=tuple(waits(state.batches, datetime.now(UTC))),
+        next_look=state.waiting and state.waiting.until,
+        deadline=state.deadline if state.status in {Status.RUNNING, Status.PAUSED} else None,
         emulated=state.spec.emulate,
         took=state.updated - state.created,
         results=view.paths.results,
@@ -140,7 +156,10 @@ def _next(view: RunView, some_failed: bool) -> str:
         case Liveness.CANCELLED:
             return "nothing: it was cancelled, what came is kept"
         case Liveness.ACTIVE | Liveness.STUCK if view.holder:
-            return f"wait, or pause it: kill -INT {view.holder.pid}"
+            return f"wait, or: {COMMAND} pause {_typed(view)}"
+        case Liveness.DEFERRED | Liveness.DETACHED if view.state.waiting:
+            at = f"{view.state.waiting.until:%H:%M}"
+            return f"{COMMAND} run {_typed(view)} --tick at {at} UTC, or stay with it: --watch"
         case _ if (view.state.paused_reason or "").startswith("cap"):
             return f"go on with: {COMMAND} run {_typed(view)} --max-cost MORE"
         case _:
@@ -191,7 +210,7 @@ def _plain(value: object) -> object:
         return value.total_seconds()
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, Told):
+    if isinstance(value, Told | Wait):
         return value._asdict()
     raise TypeError(type(value).__name__)
 
@@ -292,6 +311,10 @@ def _facts(summary: Summary) -> Table:
     }
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
+    for wait in summary.waits:
+        table.add_row("waiting", Text(str(wait)))
+    if summary.deadline is not None:
+        table.add_row("deadline", Text(f"{summary.deadline:%m-%d %H:%M} UTC, then in realtime"))
     for model, limit in summary.limits.items():
         table.add_row("asking", Text(f"{model}: {_limit(limit)}"))
     for said in summary.told:

@@ -22,6 +22,7 @@ from pipelines.model import (
     Rule,
     Scope,
     Step,
+    Stragglers,
     Strategy,
     Units,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Scope",
     "Stage",
     "Step",
+    "Stragglers",
     "Strategy",
     "TemplateError",
     "Turn",

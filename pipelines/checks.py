@@ -14,7 +14,6 @@ from pipelines.report import Report
 from pipelines.scope_checks import check_order
 from pipelines.step_checks import StepCheck, made_by
 from pipelines.unit_checks import check_items, doubt_size, unit_fields
-from pipelines.unsupported import unsupported
 
 __all__ = ["check"]
 
@@ -30,7 +29,6 @@ def check(pipeline: Pipeline, report: Report, *, frozen: bool) -> None:
         report: Where to put what is found.
         frozen: It is a run's own copy: its folder is named as runs are, its items may be elsewhere.
     """
-    report.problems.extend(unsupported(pipeline, report.document))
     check_links(pipeline, report)
     _step_names(pipeline, report)
     check_order(pipeline, report)

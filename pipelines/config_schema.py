@@ -15,8 +15,6 @@ from pipelines.post_process_checks import KEYS as ENTRY_KEYS
 from pipelines.post_process_checks import NEEDED as ENTRY_NEEDS
 from pipelines.scope_checks import KEYS as STEP_KEYS
 from pipelines.scope_checks import NEEDED as STEP_NEEDS
-from pipelines.unsupported import ASKING as LATER_ASKING
-from pipelines.unsupported import PIPELINE as LATER
 
 __all__ = ["config_schema"]
 
@@ -26,7 +24,6 @@ _ABOUT = (
     "`pipeline` is a mapping, is read as well, but not described here."
 )
 _KEY = {"type": "string"}
-_LATER = " Not supported by this version."
 
 
 def config_schema() -> dict[str, Any]:
@@ -47,9 +44,6 @@ def config_schema() -> dict[str, Any]:
         for kind in PostProcessType
     ]
     parts["Units"]["allOf"] = _strategies()
-    for part, names in ((made, LATER), (parts["Api"], LATER_ASKING), (parts["Step"], LATER_ASKING)):
-        for name in names:
-            part["properties"][name]["description"] += _LATER
     head = {"$schema": _Plain.schema_dialect, "title": _TITLE, "description": _ABOUT}
     return {**head, **_without(made, "title", "description"), "$defs": parts}
 

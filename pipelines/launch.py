@@ -117,6 +117,8 @@ class Launch(BaseModel):
         {"allow_scripts", "ask_again", "retry_failures", "tick", "timeout"}
     )
     """Said of each start of a run, and never kept with it."""
+    ONCE: ClassVar[frozenset[str]] = frozenset({"ask_again", "retry_failures"})
+    """Of those: done at once, and not again by a flow run that has waited."""
     CHANGEABLE: ClassVar[frozenset[str]] = frozenset(
         {"deadline", "interval", "lane", "max_cost", "min_pass_rate", "skip_canary"}
     )

@@ -21,6 +21,7 @@ MAX_CONFIG_BYTES = 2**20
 _INHERITED = (
     *("max_tokens", "temperature", "reasoning", "seed", "timeout_seconds"),
     *("concurrency", "requests_per_minute", "tokens_per_minute"),
+    *("max_inflight_batches", "max_batch_age", "stragglers"),
 )
 
 

@@ -21,12 +21,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from pipelines.durations import Seconds
 from pipelines.errors import UnknownStep
 from pipelines.folder import CONFIG
 from pipelines.nearest import did_you_mean
 
 __all__ = ["Api", "FieldType", "Level", "Pipeline", "PostProcess", "PostProcessType", "Rule"]
-__all__ += ["Scope", "Step", "Strategy", "Units"]
+__all__ += ["Scope", "Step", "Stragglers", "Strategy", "Units"]
 
 
 _PRIVATE = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/|$))"
@@ -124,6 +125,15 @@ class _Frozen(BaseModel):
     )
 
 
+class Stragglers(StrEnum):
+    """How the last few units of a step (2 %) are asked again in a run in batches."""
+
+    BATCH = "batch"
+    """In a batch, at half the price."""
+    REALTIME = "realtime"
+    """One by one, at once."""
+
+
 class Rule(_Frozen):
     """A condition that a reply must meet, in the language of expressions."""
 
@@ -166,8 +176,11 @@ class Api(_Frozen):
     """Tokens a minute, read and written, at most; without it as with calls."""
     max_inflight_batches: PositiveInt | None = None
     """Batches that the provider works on at once, at most."""
-    max_batch_age: PositiveFloat | None = None
-    """How old a batch may become before it is given up."""
+    max_batch_age: Seconds | None = None
+    """How long a batch is waited for (`12h`) before it is stopped and the rest of it asked again;
+    without it somewhat longer than its provider gives it."""
+    stragglers: Stragglers | None = None
+    """How the last units of a step in batches are asked again; by default in a batch once more."""
 
 
 class Step(Api):
@@ -295,7 +308,7 @@ class Pipeline(_Frozen):
     retry_feedback: bool = True
     """Whether a model that is asked again sees its reply and what was wrong with it."""
     min_pass_rate: Ratio | None = None
-    """The share of units, 0 to 1, that must pass."""
+    """The share of a step's first replies, 0 to 1, that must pass (0.5): else the run pauses."""
     global_context: dict[str, Any] = {}
     """What all templates know beside the fields of units, by name."""
     expressions: dict[str, str] = {}

@@ -38,7 +38,7 @@ from runs.outputs import (
     settle,
     write_children,
 )
-from runs.paths import ChunkPaths, RunPaths, chunk_name, runs_root
+from runs.paths import ChunkPaths, RunPaths, chunk_name, is_retry, runs_root
 from runs.results import Results
 from runs.run import Run, snapshot_of
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
@@ -96,6 +96,7 @@ __all__ = [
     "disk_trouble",
     "dumps",
     "finish_chunk",
+    "is_retry",
     "is_run",
     "lasting",
     "list_runs",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runs.counts import Counts
+from runs.paths import is_retry
 
 __all__ = ["Chunk", "Chunks", "Detour", "Stage"]
 
@@ -62,6 +63,8 @@ class Chunk:
     """Those it is in, the innermost last: each ends at an earlier step than the one around it."""
     rounds: int = 1
     """The highest round so far."""
+    moved: int = 0
+    """Units that failed here and got another chance in chunks of their own."""
 
     @property
     def terminal(self) -> bool:
@@ -80,13 +83,13 @@ class Chunk:
 
     @property
     def alive(self) -> int:
-        """Return how many units have not failed."""
-        return self.items - self.lost
+        """Return how many units are here and have not failed."""
+        return self.items - self.lost - self.moved
 
     @property
     def units(self) -> int:
         """Return how many units have their end here: what was fanned out ends in other chunks."""
-        return self.lost if self.stage is Stage.FANNED_OUT else self.items
+        return self.lost if self.stage is Stage.FANNED_OUT else self.items - self.moved
 
     @property
     def valid(self) -> int:
@@ -95,7 +98,8 @@ class Chunk:
 
     def knowing(self, counts: Counts) -> Counts:
         """Return the counts of its present round, saying whether these units came before."""
-        return counts.repeated() if self.detours else counts
+        begins_again = is_retry(self.name) and self.step == self.first
+        return counts.repeated() if self.detours or begins_again else counts
 
 
 class Family(NamedTuple):
@@ -170,7 +174,8 @@ class Chunks(Mapping[str, Chunk]):
         old = shelf[place]
         if old.chunk.name == chunk.name:
             added = tuple(children)
-            family = Family(chunk, Chunks(added) if added else old.children)
+            kin = Chunks([*old.children.values(), *added]) if added else old.children
+            family = Family(chunk, kin)
         else:
             family = Family(old.chunk, old.children.changed(chunk, children))
         new = object.__new__(Chunks)

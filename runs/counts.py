@@ -77,6 +77,15 @@ class Counts:
         """Return the counts of a round whose units had all been here before."""
         return replace(self, again=self.entered, mended=self.passed)
 
+    def given_another_chance(self, classes: Mapping[str, int]) -> "Counts":
+        """Return the counts when so many units that had failed, by class, begin again elsewhere."""
+        failed = {name: n - classes.get(name, 0) for name, n in self.failed.items()}
+        return replace(
+            self,
+            failed={name: n for name, n in failed.items() if n},
+            returned=self.returned + sum(classes.values()),
+        )
+
     def __add__(self, other: "Counts") -> "Counts":
         return _sum((self, other))
 

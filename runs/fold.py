@@ -11,7 +11,7 @@ from runs.chunks import Chunk, Chunks, Stage
 from runs.counts import Counts
 from runs.errors import IllegalMove, UnknownFormat
 from runs.paths import chunk_name
-from runs.rounds import children_of, closed
+from runs.rounds import Retry, children_of, closed
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told, Waiting
 from runs.times import moment, stamp
 
@@ -25,6 +25,7 @@ __all__ = [
     "hint",
     "opened",
     "relaunched",
+    "retried",
 ]
 __all__ += ["round_closed", "spec_from_json", "status_set", "waiting_from_json", "waiting_to_json"]
 
@@ -88,6 +89,11 @@ def round_closed(chunk: str, step: str, counts: Counts, children: Iterable[int] 
     event = {"event": "round_closed", "chunk": chunk, "step": step, **counts.to_json()}
     sizes = list(children)
     return {**event, "children": sizes} if sizes else event
+
+
+def retried(retry: Retry) -> Event:
+    """Return the event of units of a chunk, which had failed, beginning again in another."""
+    return {"event": "retried", **retry._asdict()}
 
 
 def relaunched(changes: Mapping[str, Any]) -> Event:
@@ -265,6 +271,18 @@ def _closed(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     return {"chunks": state.chunks.changed(after, children)}
 
 
+def _retried(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
+    chunk, first = state.chunks[line["parent"]], line["first"]
+    if not chunk.terminal:
+        raise IllegalMove(f"{chunk.name} is not at its end: nothing of it is tried again")
+    counts = dict(chunk.counts)
+    for step, classes in line["failed"].items():
+        counts[step] = counts[step].given_another_chance(classes)
+    after = replace(chunk, counts=counts, moved=chunk.moved + line["units"])
+    retry = Chunk(line["name"], line["units"], first=first, step=first, due=line["units"])
+    return {"chunks": state.chunks.changed(after, [retry])}
+
+
 def _hinted(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     """Take a hint without what is history; a chunk may come to a step again, in another round."""
     progress = line["progress"]
@@ -278,6 +296,7 @@ def _hinted(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
 
 _CHANGES: Mapping[str, Callable[[RunState, Mapping[str, Any]], dict[str, Any]]] = {
     "opened": _opened,
+    "retried": _retried,
     "status": _status,
     "round_closed": _closed,
     "batch_intended": _intended,

@@ -175,6 +175,7 @@ def _chunk_to_json(chunk: Chunk, batch_id: str | None) -> dict[str, Any]:
         "first": chunk.first,
         "due": chunk.due,
         "rounds": chunk.rounds,
+        "moved": chunk.moved,
         "detours": [asdict(detour) for detour in chunk.detours],
         "steps": {step: counts.to_json() for step, counts in chunk.counts.items()},
     }
@@ -196,6 +197,7 @@ def _chunk(name: str, row: Mapping[str, Any]) -> Chunk:
         counts={step: Counts.from_json(counts) for step, counts in row["steps"].items()},
         detours=tuple(Detour(**detour) for detour in row["detours"]),
         rounds=row["rounds"],
+        moved=row.get("moved", 0),
     )
 
 

@@ -11,11 +11,12 @@ from runs.counts import Counts
 from runs.errors import Unaccounted
 from runs.files import sync_dir, write_whole
 from runs.jsonl import dumps, loads, read_jsonl
-from runs.paths import ChunkPaths, RunPaths, child_name
+from runs.paths import ChunkPaths, RunPaths, child_name, tried_first
+from runs.state import RunState
 from runs.view import read
 
-__all__ = ["CHUNK_ROUND", "account", "collect_outputs", "detour_ids", "finish_chunk", "settle"]
-__all__ += ["write_children"]
+__all__ = ["CHUNK_ROUND", "account", "collect_outputs", "detour_ids", "entry", "finish_chunk"]
+__all__ += ["settle", "write_children"]
 
 BLOCK_BYTES = 1 << 18
 CHUNK_ROUND = "chunk_round"
@@ -78,6 +79,15 @@ def settle(
     write_whole(chunk.failures(step), (row.line for row in lost))
     if back is not None:
         write_whole(chunk.returned(step), (row.line for row in back))
+
+
+def entry(run: RunPaths, state: RunState, step: str, chunk: str) -> Path:
+    """Return the file of the units that enter `step`: the input, or what passed before it."""
+    paths = run.chunk(chunk)
+    if step == state.chunks[chunk].first:
+        return paths.input
+    names = [spec.name for spec in state.steps]
+    return paths.validated(names[names.index(step) - 1])
 
 
 def detour_ids(chunk: ChunkPaths, detour: Detour) -> frozenset[str]:
@@ -148,10 +158,10 @@ def collect_outputs(run_dir: Path) -> None:
     run = RunPaths(run_dir)
     state = read(run_dir).state
     run.outputs.mkdir(mode=0o700, exist_ok=True)
-    chunks = [run.chunk(name) for name in state.chunks]
     steps = [step.name for step in state.steps]
-    write_whole(run.results, (block for chunk in chunks for block in _blocks(chunk.final)))
-    write_whole(run.failures, (line for chunk in chunks for line in _failures(chunk, steps)))
+    families = _families(state)
+    write_whole(run.results, (block for one in families for block in _results(run, one)))
+    write_whole(run.failures, (line for one in families for line in _failures(run, one, steps)))
 
 
 def _rows(rows: Iterable[Mapping[str, Any]], seen: set[str]) -> list[_Row]:
@@ -201,13 +211,41 @@ def _ids_sent_back(path: Path, in_round: int) -> list[str]:
     return [row["unit_id"] for row in read_jsonl(path) if row[CHUNK_ROUND] == in_round]
 
 
-def _failures(chunk: ChunkPaths, steps: Iterable[str]) -> Iterator[bytes]:
-    """Yield the failures of all steps in input order: a unit fails once."""
-    lines = [line for step in steps for line in _lines(chunk.failures(step))]
+def _families(state: RunState) -> Iterable[list[str]]:
+    """Return chunks in order, each with those in which units that failed in it were tried again."""
+    families: dict[str, list[str]] = {}
+    for name in state.chunks:
+        families.setdefault(tried_first(name), []).append(name)
+    return families.values()
+
+
+def _results(run: RunPaths, family: list[str]) -> Iterable[bytes]:
+    """Return what passed every step, in the order of the input."""
+    finals = [run.chunk(name).final for name in family]
+    if len(family) == 1:
+        return _blocks(finals[0])
+    lines = [line for final in finals for line in _lines(final)]
+    return _in_order(lines, run.chunk(family[0]))
+
+
+def _failures(run: RunPaths, family: list[str], steps: Iterable[str]) -> Iterable[bytes]:
+    """Return the failures of all steps in the order of the input: a unit fails once for good."""
+    last: dict[str, bytes] = {}
+    for name in family:  # what was tried again comes behind what it was tried again for
+        for unit in read_jsonl(run.chunk(name).input) if name != family[0] else ():
+            last.pop(unit["unit_id"], None)
+        for step in steps:
+            for line in _lines(run.chunk(name).failures(step)):
+                last[loads(line)["unit_id"]] = line
+    return _in_order(last.values(), run.chunk(family[0]))
+
+
+def _in_order(lines: Collection[bytes], chunk: ChunkPaths) -> Iterable[bytes]:
+    """Return lines of units in the order of the input of a chunk."""
     if not lines:
-        return
+        return ()
     order = {unit["unit_id"]: place for place, unit in enumerate(read_jsonl(chunk.input))}
-    yield from sorted(lines, key=lambda line: order[loads(line)["unit_id"]])
+    return sorted(lines, key=lambda line: order[loads(line)["unit_id"]])
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ChunkPaths", "RunPaths", "child_name", "chunk_name", "runs_root"]
+__all__ = ["ChunkPaths", "RunPaths", "child_name", "chunk_name", "is_retry", "retry_name"]
+__all__ += ["runs_root", "tried_first"]
 
 
 def runs_root() -> Path:
@@ -22,6 +23,27 @@ def chunk_name(index: int) -> str:
 def child_name(parent: str, index: int) -> str:
     """Return the name of the chunk at `index` of those that `parent` was fanned out into."""
     return f"{parent}_{index:03d}"
+
+
+def retry_name(parent: str, index: int) -> str:
+    """Return the name of the chunk in which units that failed in `parent` get another chance."""
+    return f"{parent}{_RETRY}{index:03d}"
+
+
+def is_retry(name: str, parent: str | None = None) -> bool:
+    """Say whether a chunk is one of those; of `parent`, if that is given."""
+    of, found, index = name.rpartition(_RETRY)
+    return bool(found) and index.isdecimal() and parent in {None, of}
+
+
+def tried_first(name: str) -> str:
+    """Return the chunk in which the units of a retry failed first; any other is its own."""
+    while is_retry(name):
+        name = name.rpartition(_RETRY)[0]
+    return name
+
+
+_RETRY = "_retry_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,11 @@ class ChunkPaths:
     def returned(self, step: str) -> Path:
         """Return the records of the units that a step sent back, of all rounds."""
         return self.dir / f"{step}_returned.jsonl"
+
+    @property
+    def before(self) -> Path:
+        """Return how far the units of a chunk had come when they failed; of a retry only."""
+        return self.dir / "before.jsonl"
 
     @property
     def final(self) -> Path:

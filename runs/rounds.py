@@ -1,7 +1,8 @@
 """Where a chunk goes when a round closes: on, back with some of its units, or to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from runs.chunks import Chunk, Detour, Stage
 from runs.counts import Counts
@@ -9,7 +10,20 @@ from runs.errors import IllegalMove, Unaccounted
 from runs.paths import child_name
 from runs.state import StepSpec
 
-__all__ = ["FAN_OUT", "children_of", "closed"]
+__all__ = ["FAN_OUT", "Retry", "children_of", "closed"]
+
+
+class Retry(NamedTuple):
+    """A chunk of units that failed in another, and begin again."""
+
+    parent: str
+    name: str
+    first: str
+    """The step at which it begins."""
+    units: int
+    failed: Mapping[str, Mapping[str, int]]
+    """How many units had failed, by step and class."""
+
 
 FAN_OUT = "fan_out"
 """The scope of a step that makes the units of a chunk into those of its children."""

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,17 @@ from runs.journal import Journal, Replayed, replay
 from runs.jsonl import read_jsonl
 from runs.lock import RunLock, briefly
 from runs.logs import Log, dump_no_stacks, dump_stacks
-from runs.outputs import CHUNK_ROUND, account, detour_ids, finish_chunk, settle, write_children
-from runs.paths import RunPaths
+from runs.outputs import (
+    CHUNK_ROUND,
+    account,
+    detour_ids,
+    entry,
+    finish_chunk,
+    settle,
+    write_children,
+)
+from runs.paths import RunPaths, is_retry
+from runs.retrying import furthest, write_retries
 from runs.snapshot import keep_damaged, write_snapshot
 from runs.state import RunState, Status, Told, Waiting
 from runs.times import Clock, now
@@ -99,11 +109,7 @@ class Run:
 
     def entry(self, step: str, chunk: str) -> Path:
         """Return the file of the units that enter `step`: the input, or what passed before it."""
-        paths = self.paths.chunk(chunk)
-        if step == self.state.chunks[chunk].first:
-            return paths.input
-        names = [spec.name for spec in self.state.steps]
-        return paths.validated(names[names.index(step) - 1])
+        return entry(self.paths, self.state, step, chunk)
 
     def due(self, step: str, chunk: str) -> list[dict[str, Any]]:
         """Return the units that are due at `step` now: in a detour, those that were sent on it."""
@@ -187,6 +193,8 @@ class Run:
         account(due, paths, step, counts, round=in_round, detour=self._detour(chunk))
         if step == self.state.steps[-1].name and not counts.returned:
             finish_chunk(paths, step)
+        if is_retry(chunk):
+            counts = self._known(chunk, step, counts, due)
         self._append(fold.round_closed(chunk, step, counts, children))
         self.log(
             "chunk_closed",
@@ -197,6 +205,15 @@ class Run:
             failed=counts.lost,
             sent_back=counts.returned or None,
         )
+
+    def retry_failures(self) -> int:
+        """Give all units that have failed another chance; return how many they are."""
+        units = 0
+        for retry in write_retries(self.paths, self.state):
+            self._append(fold.retried(retry))
+            units += retry.units
+        self.log("retry_failures", units=units)
+        return units
 
     def intend(self, batch: Batch) -> None:
         """Journal a batch that is about to be submitted; nothing is sent before this returns.
@@ -319,6 +336,15 @@ class Run:
                 dump_no_stacks()
                 for file in (self._journal, self._run_log, self._trace_log):
                     file.close()
+
+    def _known(self, chunk: str, step: str, counts: Counts, due: Iterable[str]) -> Counts:
+        """Return the counts of a retry's round, saying how many units had been here before."""
+        places = [spec.name for spec in self.state.steps]
+        reached = furthest(self.paths.chunk(chunk))
+        again = {unit for unit in due if places.index(reached[unit]) >= places.index(step)}
+        passed = read_jsonl(self.paths.chunk(chunk).validated(step))
+        mended = sum(row["unit_id"] in again for row in passed)
+        return replace(counts, again=len(again), mended=mended)
 
     def _detour(self, chunk: str) -> frozenset[str] | None:
         """Return the units of the detour that a chunk is in; None outside."""

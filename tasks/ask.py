@@ -75,6 +75,8 @@ class LiveAsker:
     brake: Brake
     rehearse: Rehearse | None = None
     computed: Computed = field(default_factory=dict[str, Mapping[str, Any]])
+    once: bool = False
+    """Whether a unit is asked once at most; what is to be asked again stays open."""
     unreachable: bool = False
 
     async def __call__(self, asking: Asking) -> Attempt | None:
@@ -85,7 +87,7 @@ class LiveAsker:
             CapReached: the run may not spend what the call might cost.
             Unreachable: the limiter has tried long enough, and nothing else is answered either.
         """
-        if self.brake.pulled:
+        if self.brake.pulled or (self.once and asking.attempt > 1):
             return None
         try:
             call = self._call(asking)

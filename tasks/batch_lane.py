@@ -1,24 +1,37 @@
 """The order of a run's work in batches: hand in, look, fetch, judge, and again."""
 
 import asyncio
+import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
-from pipelines import Scope
+from pipelines import Scope, Stragglers
 from providers import points
 from providers.batches import End, Standing
 from providers.connect import codec
 from providers.errors import BadAddress, Gone, ProviderError, Retryable, UnknownOutcome
-from runs import Batch, BatchState, Stage, Waiting, age_seconds, usual_seconds, waits
+from runs import (
+    Batch,
+    BatchState,
+    Stage,
+    Waiting,
+    age_seconds,
+    is_retry,
+    lasting,
+    step_counts,
+    usual_seconds,
+    waits,
+)
 from tasks.cadence import FIRST_SECONDS, patience
 from tasks.harvest import Harvest, harvest
 from tasks.parcels import Parcels, Pool, Sealed
 from tasks.session import Session
 from tasks.shipping import Shipping
+from tasks.steady import steady_clock
 
 __all__ = ["BatchLane", "Verb", "Works", "bring_in", "in_batches"]
 
@@ -26,6 +39,12 @@ Verb: TypeAlias = Literal["submit", "collect"]
 
 LOST_AFTER = 3
 """Looks at which a vendor does not know a batch, after which it is taken to be lost there."""
+MOST_AGE_SECONDS = 50 * 3600.0
+"""When nobody says how long a batch is waited for: the slowest vendor gives it 48 hours."""
+STOPPING_SECONDS = 3600.0
+"""How long a vendor may take to stop a batch."""
+SHARE_OF_STRAGGLERS = 0.02
+"""Of a step's units: so few may be asked at once at its end."""
 CHUNKS_AT_ONCE = 4
 """Chunks that are judged at once: it keeps the sandbox busy while files are written."""
 
@@ -34,7 +53,7 @@ class Works(Protocol):
     """How the parts of the work are done: plainly, or each as a task of an orchestrator."""
 
     async def advance(self, step: str, chunk: str) -> object:
-        """Take a chunk through a step that asks nobody."""
+        """Take a chunk through a step that asks nobody, or asks at once."""
         ...
 
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
@@ -54,10 +73,16 @@ class BatchLane:
     shipping: Shipping
     works: Works | None = None
     """None: plainly."""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime] = field(default_factory=steady_clock)
     _unknown: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     _pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
     """Of askings that are repeated, by step."""
+    _again: defaultdict[str, dict[str, int]] = field(
+        default_factory=lambda: defaultdict[str, dict[str, int]](dict)
+    )
+    """By step, the chunks that put repeated askings into its pool, and how many each."""
+    _stopped: set[str] = field(default_factory=set[str])
+    """Batches that their vendors were asked to stop for their age."""
 
     async def settle(self) -> None:
         """Take every chunk as far as it comes without a vendor, and hand in what is to be asked.
@@ -65,17 +90,10 @@ class BatchLane:
         Raises:
             Misconfigured, CapReached: a person must act.
         """
-        at_once = asyncio.Semaphore(CHUNKS_AT_ONCE)
-
-        async def one(chunk: str) -> None:
-            async with at_once:
-                await self._forward(chunk)
-
-        for outcome in await asyncio.gather(
-            *map(one, self.session.open_chunks()), return_exceptions=True
-        ):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await self._each(self._forward, self.session.open_chunks())
+        while (stragglers := self._stragglers()) is not None:
+            await self._at_once(*stragglers)
+        self._again.clear()
         for pool in self._pools.values():
             self._add(await asyncio.to_thread(pool.finish))
         await self.shipping.hand_in()
@@ -91,6 +109,8 @@ class BatchLane:
         for batch, standing in await self._standings():
             if standing.end is not None:
                 await self._fetch(batch, standing, standing.end)
+            else:
+                await self._give_up_old(batch)
         points.at("poll.after")
         return self.session.run.state.seq != before
 
@@ -100,14 +120,8 @@ class BatchLane:
         A vendor that does not answer now works on: the batch stays in the manifest.
         """
         for batch in self.session.run.state.batches.open:
-            if batch.state is not BatchState.SUBMITTED:
-                continue
-            lane = self.session.desk.counter(batch.step).batches
-            try:
-                await lane.cancel(str(batch.batch_id))
-                self.session.run.log("batch_cancelling", batch=batch.short)
-            except ProviderError as error:
-                self.session.run.log("batch_not_cancelled", batch=batch.short, why=str(error))
+            if batch.state is BatchState.SUBMITTED:
+                await self._stop(batch)
 
     def uncertain(self) -> list[Batch]:
         """Return the batches of which nobody can tell whether they are at their vendor."""
@@ -144,6 +158,74 @@ class BatchLane:
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.clock()).total_seconds())
 
+    async def _stop(self, batch: Batch) -> bool:
+        """Have the vendor stop a batch; return whether it has heard."""
+        lane = self.session.desk.counter(batch.step).batches
+        try:
+            await lane.cancel(str(batch.batch_id))
+        except ProviderError as error:
+            self.session.run.log("batch_not_cancelled", batch=batch.short, why=str(error))
+            return False
+        self.session.run.log("batch_cancelling", batch=batch.short)
+        return True
+
+    async def _give_up_old(self, batch: Batch) -> None:
+        """Stop a batch that has been waited for long enough; its vendor may not even do that."""
+        most = self.session.pipeline.step(batch.step).max_batch_age or MOST_AGE_SECONDS
+        age = age_seconds(batch, self.clock())
+        if age > most + STOPPING_SECONDS and batch.state is BatchState.SUBMITTED:
+            why = f"it was to be stopped after {lasting(most)} and does not end"
+            self.session.run.move_batch(batch.key, BatchState.UNCERTAIN, message=why)
+        elif age > most and batch.key not in self._stopped and await self._stop(batch):
+            self._stopped.add(batch.key)
+
+    def _stragglers(self) -> tuple[str, list[str]] | None:
+        """Return a step whose last few units are to be asked at once, and their chunks."""
+        for step, chunks in self._again.items():
+            if chunks and self._are_last(step, chunks):
+                return step, list(chunks)
+        return None
+
+    def _are_last(self, step: str, chunks: Mapping[str, int]) -> bool:
+        """Say whether nothing else is to come at a step, and little of these chunks."""
+        at_once = self.session.pipeline.step(step).stragglers is Stragglers.REALTIME
+        if not at_once or self._pools[step].filled:
+            return False
+        state = self.session.run.state
+        places = {spec.name: place for place, spec in enumerate(state.steps)}
+        entered = step_counts(state)[step].entered
+        for name in self.session.open_chunks():
+            chunk = state.chunks[name]
+            if name in chunks:
+                entered += chunk.due
+            elif places[str(chunk.step)] <= places[step]:
+                return False
+        return sum(chunks.values()) <= math.ceil(entered * SHARE_OF_STRAGGLERS)
+
+    async def _at_once(self, step: str, chunks: list[str]) -> None:
+        """Ask what is left of a step in realtime, and go on with its chunks."""
+        self.session.run.log("stragglers", step=step, units=sum(self._again[step].values()))
+        self._pools.pop(step).drop()
+        del self._again[step]
+
+        async def through(chunk: str) -> None:
+            await self._works.advance(step, chunk)
+            await self._forward(chunk)
+
+        await self._each(through, chunks)
+
+    async def _each(self, do: Callable[[str], Awaitable[object]], chunks: Iterable[str]) -> None:
+        """Do something with some chunks at once; the first error is raised when all have rested."""
+        at_once = asyncio.Semaphore(CHUNKS_AT_ONCE)
+
+        async def one(chunk: str) -> None:
+            async with at_once:
+                await do(chunk)
+
+        for outcome in await asyncio.gather(*map(one, chunks), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
     async def _forward(self, chunk: str) -> None:
         """Take a chunk as far as it comes by itself, those that it is fanned out into as well."""
         while (step := self.session.next_step(chunk)) is not None:
@@ -162,7 +244,7 @@ class BatchLane:
             await self._forward(child)
 
     async def advance(self, step: str, chunk: str) -> object:
-        """Take a chunk through a step that asks nobody."""
+        """Take a chunk through a step that asks nobody, or asks at once."""
         return await self.session.advance(step, chunk)
 
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
@@ -170,12 +252,15 @@ class BatchLane:
 
         First askings travel by chunk, repeated ones with those of other chunks.
         """
-        pool = self._pool(step) if verb == "submit" else self._repeats(step)
+        alone = verb == "submit" and not is_retry(chunk)
+        pool = self._pool(step) if alone else self._repeats(step)
         points.at("advance.before")
         left = await self.session.post(step, chunk, pool)
         points.at("advance.after")
-        if verb == "submit":
+        if alone:
             self._add(await asyncio.to_thread(pool.finish))
+        elif left["open"]:
+            self._again[step][chunk] = left["open"]
         return left["open"]
 
     @property

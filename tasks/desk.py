@@ -69,8 +69,12 @@ class Desk:
     sandbox: Sandbox
     _places: Mapping[str, _Place]
 
-    async def take(self, step: str, due: Sequence[Due], sink: Sink, trace: Trace) -> list[Outcome]:
+    async def take(
+        self, step: str, due: Sequence[Due], sink: Sink, trace: Trace, *, once: bool = False
+    ) -> list[Outcome]:
         """Take units through a step of any kind; their outcomes are in the order of `due`.
+
+        With `once` each is asked once at most: what would be asked again is `Open`.
 
         Raises:
             Misconfigured, Unreachable: a model cannot be asked; all answers that came are kept.
@@ -89,6 +93,7 @@ class Desk:
                 brake=self.brake,
                 rehearse=line.rehearse,
                 computed=computed,
+                once=once,
             )
 
         return await self._through(self._places[step], due, sink, live)

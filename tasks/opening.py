@@ -47,6 +47,8 @@ async def opened(
         if launch.ask_again:
             _give_up_uncertain(run)
         _sweep(run)
+        if launch.retry_failures:
+            run.retry_failures()
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
             opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)

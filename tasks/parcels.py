@@ -87,6 +87,17 @@ class Pool:
         self._open = now or self._begin()
         self._open.add(chunk, asking, wire, most_usd)
 
+    @property
+    def filled(self) -> bool:
+        """Say whether what waits has filled a batch already."""
+        return bool(self._sealed)
+
+    def drop(self) -> None:
+        """Forget what waits, and has not filled a batch: it will be asked in another way."""
+        if self._open is not None:
+            self._open.drop()
+            self._open = None
+
     def finish(self) -> list[Sealed]:
         """Seal what is open, and return all batches that came of it."""
         if self._open is not None:
@@ -175,6 +186,12 @@ class Parcels:
             intended_at=at,
         )
         return Sealed(batch, intent_of(batch, self.paths))
+
+    def drop(self) -> None:
+        """Take back what was written down."""
+        for file, path in zip(self._opened(), (self._wires_path, self._index_path), strict=True):
+            file.close()
+            path.unlink()
 
     def _write(
         self, file: Path, key: str, request_line: Callable[[str, bytes], bytes]

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pipelines import Launch, Pipeline, Scope
+from pipelines import Launch, Passed, Pipeline, Scope
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
@@ -32,11 +32,12 @@ from tasks.compute import children
 from tasks.desk import Desk
 from tasks.due import due
 from tasks.errors import CapReached
+from tasks.first_wave import LEAST_SHARE, FirstWave
 from tasks.outcomes import counts
 from tasks.parcels import Pool
 from tasks.post_process import post_process
 from tasks.scripts import run_scripts
-from tasks.work import Due, Invalid, Open, Outcome, Returned, Skipped, Valid
+from tasks.work import Due, Failed, Invalid, Open, Outcome, Returned, Skipped, Valid
 
 if TYPE_CHECKING:
     from tasks.batch_lane import BatchLane
@@ -91,7 +92,12 @@ class Session:
     """Whether somebody gives the run up."""
     trouble: BaseException | None = None
     """What went wrong beside the chunks: in telling others, or in keeping the run."""
+    first_wave: FirstWave = field(init=False)
     _hinted: dict[str, tuple[str, Counts]] | None = None
+
+    def __post_init__(self) -> None:
+        """Hold first replies against the share of them that must pass."""
+        self.first_wave = FirstWave(self._least_share())
 
     @property
     def run_dir(self) -> Path:
@@ -160,8 +166,8 @@ class Session:
         still_open = True
         try:
             async with self._results(step, chunk) as results:
-                sink = _Sink(results, tally, self.brake)
-                outcomes = await through(units, sink)
+                outcomes = await through(units, self._sink(results, tally, chunk))
+            self.first_wave.close(step, chunk)
             closing = replace(tally.counts(), seconds=time.monotonic() - began)
             if not any(isinstance(outcome, Open) for outcome in outcomes):
                 # A disk takes its time to sync, and other chunks have answers coming in.
@@ -180,6 +186,15 @@ class Session:
             "sent_back": closing.returned,
             "open": closing.open,
         }
+
+    def _sink(self, results: Results | None, tally: Tally, chunk: str) -> "_Sink":
+        def judged(due: Due, number: int, verdict: Passed | Failed) -> None:
+            self.first_wave.note(tally.step, chunk, due, number, verdict)
+            if why := self.first_wave.trouble(tally.step):
+                self.pause(f"pass rate: {why}")
+                self.relaunch(min_pass_rate=0.0)  # who goes on with the run has read it
+
+        return _Sink(results, tally, self.brake, judged if results is not None else None)
 
     def children(self, chunk: str) -> list[str]:
         """Return the chunks that a chunk was fanned out into."""
@@ -240,8 +255,17 @@ class Session:
     def change_lane(self, lane: Literal["realtime", "batch"], why: str) -> None:
         """Go on in another lane from here on; the journal knows."""
         self.run.log("lane", lane=lane, why=why)
-        self.run.relaunch(lane=lane)
-        self.launch = self.launch.model_copy(update={"lane": lane})
+        self.relaunch(lane=lane)
+
+    def relaunch(self, **changes: Any) -> None:
+        """Let options hold from here on in place of those that the run has; the journal knows."""
+        self.run.relaunch(**changes)
+        self.launch = self.launch.model_copy(update=changes)
+        self.first_wave.least = self._least_share()
+
+    def _least_share(self) -> float:
+        said = (self.launch.min_pass_rate, self.pipeline.min_pass_rate)
+        return next((share for share in said if share is not None), LEAST_SHARE)
 
     @contextlib.contextmanager
     def pausing_on_outage(self) -> Generator[None]:
@@ -339,6 +363,8 @@ class _Sink:
     """None at a step that asks nobody."""
     tally: Tally
     brake: Brake
+    watch: Callable[[Due, int, Passed | Failed], None] | None
+    """Takes verdicts on replies; None at a step that asks nobody."""
 
     def keep(self, attempt: Attempt) -> None:
         self._write(attempt)
@@ -355,6 +381,10 @@ class _Sink:
         except OSError:
             self.brake.pull()  # what cannot be kept must not be paid for
             raise
+
+    def judged(self, due: Due, number: int, verdict: Passed | Failed) -> None:
+        if self.watch is not None:
+            self.watch(due, number, verdict)
 
     def done(self, outcome: Outcome) -> None:
         self.tally.outcomes.append(outcome)

@@ -65,7 +65,7 @@ class Shipping:
             Misconfigured: a person must act; the batch is not at its vendor.
             CapReached: the run may not spend what one might cost.
         """
-        while self._ready and self.room() > 0:
+        while self._ready and self.room() > 0 and not self.desk.brake.pulled:
             batch, intent = self._ready[0]
             if not self.purse.take(batch.reserved_usd):
                 return

@@ -146,6 +146,10 @@ class Sink(Protocol):
         """Take a call that was sent and not answered: it may be on the bill."""
         ...
 
+    def judged(self, due: Due, number: int, verdict: Passed | Failed) -> None:
+        """Take what the n-th answer of a unit in its round is worth."""
+        ...
+
     def done(self, outcome: Outcome) -> None:
         """Take a unit's outcome at this step."""
         ...
@@ -158,6 +162,9 @@ class Nowhere:
         """Let it go."""
 
     def lose(self, call: Attempt) -> None:
+        """Let it go."""
+
+    def judged(self, due: Due, number: int, verdict: Passed | Failed) -> None:
         """Let it go."""
 
     def done(self, outcome: Outcome) -> None:
@@ -211,6 +218,7 @@ async def _carry(due: Due, step: StepAtWork, asker: Asker, sink: Sink) -> Outcom
             break
         attempts.append(attempt)
         verdict = await step.judge(due.unit, attempt)
+        sink.judged(due, len(attempts), verdict)
         follows = settled(due, step, verdict, attempts)
         if not isinstance(follows, Again):
             outcome = follows

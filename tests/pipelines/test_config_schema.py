@@ -25,7 +25,6 @@ from pipelines.model import (
     Units,
 )
 from pipelines.strict_yaml import read_yaml
-from pipelines.unsupported import unsupported
 
 CHECKOUT = Path(__file__).parents[2]
 DEMOS = sorted(CHECKOUT.glob("pipelines/*/config.yaml"))
@@ -87,21 +86,6 @@ def test_every_value_of_a_closed_set_has_a_sentence(closed):
     said = {one["const"]: one["description"] for one in SCHEMA["$defs"][closed.__name__]["oneOf"]}
     assert said.keys() == set(closed)
     assert all(sentence.endswith(".") for sentence in said.values())
-
-
-def test_what_this_version_refuses_is_said():
-    """A key that an editor offers and `check` refuses must be known as such."""
-    later = [
-        key
-        for key, about in SCHEMA["$defs"]["Api"]["properties"].items()
-        if "Not supported by this version" in about["description"]
-    ]
-    config = _small(api=dict.fromkeys(Api.model_fields, None))
-    pipeline = Pipeline.model_validate_json(json.dumps(config), context={"folder": Path()})
-    document = read_yaml(Path("config.yaml"), json.dumps(config))
-    assert [f"{key!r}" for key in later] == [
-        problem.message.split()[0] for problem in unsupported(pipeline, document)
-    ]
 
 
 @pytest.mark.parametrize("path", DEMOS, ids=lambda path: path.parent.name)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from providers.batches import End
 from providers.emulator import client
 from runs import BatchState, RunView, Status
 from tasks.batch_lane import BatchLane, bring_in, in_batches
+from tasks.canary import canary
 from tasks.create import create_run
 from tasks.opening import opened
 from tasks.order import in_order
@@ -25,16 +27,17 @@ from tests.providers.asking import SDK_WARNINGS
 pytestmark = SDK_WARNINGS
 
 VENDORS = ("openai", "anthropic", "gemini")
+STEPS = (
+    {"name": "write", "template": "write.jinja2", "output_schema": "write.json"},
+    {"name": "measure", "scope": "expression", "expressions": {"size": "len(word)"}},
+    {"name": "grade", "template": "grade.jinja2", "output_schema": "grade.json"},
+)
 CONFIG = {
     "name": "Mill",
     "items_source": "items.jsonl",
     "chunk_size": 10,
     "max_retries": 3,
-    "pipeline": [
-        {"name": "write", "template": "write.jinja2", "output_schema": "write.json"},
-        {"name": "measure", "scope": "expression", "expressions": {"size": "len(word)"}},
-        {"name": "grade", "template": "grade.jinja2", "output_schema": "grade.json"},
-    ],
+    "pipeline": list(STEPS),
 }
 FILES = {
     "templates/write.jinja2": "Write a word for {{ unit_id }}.",
@@ -59,11 +62,13 @@ FILES = {
 }
 
 
-def write_mill(folder: Path, units: int, chunk_size: int) -> None:
+def write_mill(
+    folder: Path, units: int, chunk_size: int, *, said: str = "w-{{ unit_id }}", **config
+) -> None:
     files = {
         **FILES,
-        "rehearsal/write.jinja2": '{"word": "w-{{ unit_id }}"}',
-        "config.yaml": json.dumps({**CONFIG, "chunk_size": chunk_size}),
+        "rehearsal/write.jinja2": f'{{"word": "{said}"}}',
+        "config.yaml": json.dumps({**CONFIG, "chunk_size": chunk_size, **config}),
         "items.jsonl": "\n".join(json.dumps({"id": f"u{n:04d}"}) for n in range(units)),
     }
     for name, text in files.items():
@@ -82,6 +87,7 @@ def lane_of(session: Session, **shipping) -> BatchLane:
 async def through(run_dir: Path, *, shipping=None, interval: float = 0.02, **said) -> None:
     async with opened(run_dir, interval=interval, **said) as session:
         if session.lane == "batch":
+            await canary(session)
             await in_batches(lane_of(session, **(shipping or {})), session.rest)
         if session.lane == "realtime":
             await bring_in(lane_of(session), session.rest)
@@ -98,8 +104,8 @@ def url(root):
 def make_mill(root, tmp_path):
     """Make a run of a pipeline of two asking steps with an expression step between."""
 
-    def make(vendor: str, *, units: int = 30, chunk_size: int = 10, **launch) -> Path:
-        write_mill(tmp_path / "Mill", units, chunk_size)
+    def make(vendor: str, *, units: int = 30, chunk_size: int = 10, config=None, **launch) -> Path:
+        write_mill(tmp_path / "Mill", units, chunk_size, **(config or {}))
         run_dir = root / f"mill-{random.getrandbits(64):x}"
         launched = Launch(pipeline="Mill", emulate=True, provider=vendor, lane="batch", **launch)
         create_run(pipelines.load(tmp_path / "Mill"), launched, run_dir)
@@ -450,3 +456,117 @@ def test_what_is_in_batches_when_a_holder_dies_is_not_in_doubt(make_mill, url):
             assert session.run.state.in_doubt_usd == 0
 
     asyncio.run(go_on())
+
+
+SHORT = "{{ unit_id if attempt > 1 or unit_id not in ('u0003', 'u0017') else 'x' * 99 }}"
+LONG_WORDS = {"rules": [{"name": "short", "expr": "len(word) < 20", "error": "a long word"}]}
+
+
+def with_rules(**keys: object) -> dict[str, object]:
+    """Return the pipeline with a rule, and these keys, at its first step."""
+    return {"pipeline": [{**STEPS[0], **LONG_WORDS, **keys}, *STEPS[1:]]}
+
+
+def test_the_last_few_of_a_step_are_asked_at_once_where_that_is_wanted(make_mill, url):
+    """They do not wait for a batch of their own; the bytes are the same."""
+    config = {"said": SHORT, **with_rules()}
+    slow = finished(make_mill("openai", units=120, chunk_size=20, config=config))
+    batches = len(client.ledger(url).batches["openai"])
+    config = {"said": SHORT, **with_rules(stragglers="realtime")}
+    quick = finished(make_mill("openai", units=120, chunk_size=20, config=config))
+    assert derived(quick.paths.dir) == derived(slow.paths.dir)
+    assert lanes(quick, "write") == {"batch": 120, "realtime": 2}
+    assert lanes(quick, "grade") == {"batch": 120}
+    assert len(client.ledger(url).batches["openai"]) - batches == batches - 1
+
+
+def test_many_are_no_stragglers(make_mill, url):
+    """A tenth of a step travels in a batch again."""
+    config = {"said": SHORT, **with_rules(stragglers="realtime")}
+    view = finished(make_mill("openai", units=20, chunk_size=20, config=config))
+    assert lanes(view, "write") == {"batch": 22}
+
+
+def test_a_batch_that_grows_too_old_is_stopped_and_the_rest_asked_again(make_mill, url):
+    """What it brought is kept."""
+    client.batches(url, rules=[{"do": "stuck", "nth": [1], "share": 0.4}])
+    view = finished(make_mill("openai", config=with_rules(max_batch_age=0.2)))
+    ends = Counter(batch.end for batch in view.state.batches.values())
+    assert ends["cancelled"] == 1
+    assert runs.totals(view.state).valid == 30
+    assert client.ledger(url).repeated == 0
+
+
+def test_a_batch_that_its_vendor_cannot_even_stop_waits_for_a_person(make_mill, url):
+    run_dir = make_mill("openai", units=10, config=with_rules(max_batch_age=1))
+    client.batches(url, rules=[{"do": "stuck", "nth": [1]}])
+
+    async def hours_later() -> None:
+        async with opened(run_dir, interval=0.02) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            lane.clock = lambda: datetime.now(UTC) + timedelta(hours=2)
+            await in_batches(lane, session.rest)
+            await session.end()
+
+    asyncio.run(hours_later())
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    assert "it was to be stopped after 1 s and does not end" in (view.state.paused_reason or "")
+
+
+def test_three_units_go_ahead_of_many(make_mill, url):
+    """One by one, through all steps; what they are answered is not asked again."""
+    view = finished(make_mill("openai", units=1001, chunk_size=500))
+    assert lanes(view, "write") == {"realtime": 3, "batch": 998}
+    assert lanes(view, "grade") == {"realtime": 3, "batch": 998}
+    assert client.ledger(url).repeated == 0
+
+
+def test_a_mistake_costs_three_calls(make_mill, url):
+    """And the run says what is wrong; who goes on with it all the same has read it."""
+    config = {"said": "x" * 99, **with_rules()}
+    run_dir = make_mill("openai", units=1001, chunk_size=500, config=config, min_pass_rate=0)
+    asyncio.run(through(run_dir))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    assert view.state.paused_reason == (
+        "canary: none of 3 units that went ahead passes write: 3 x short: a long word"
+    )
+    assert client.ledger(url).calls == 3
+    assert view.state.batches == {}
+    client.batches(url, seconds=1000)
+    asyncio.run(through(run_dir, tick=True))
+    view = runs.read(run_dir)
+    assert len(view.state.batches.open) == 3
+
+
+def test_who_wants_no_canary_has_none(make_mill, url):
+    client.batches(url, seconds=1000)
+    run_dir = make_mill("openai", units=1001, chunk_size=1001, skip_canary=True)
+    asyncio.run(through(run_dir, tick=True))
+    assert client.ledger(url).calls == 0
+    assert len(runs.read(run_dir).state.batches.open) == 1
+
+
+@pytest.mark.parametrize("lane", ["batch", "realtime"])
+def test_a_run_that_mostly_fails_stops_after_its_first_wave(lane, make_mill, url):
+    """It says why; gone on with it goes on to the end."""
+    said = "{{ 'x' * 99 if attempt == 1 and unit_id[-1] in '0123456' else 'w-' ~ unit_id }}"
+    run_dir = make_mill("openai", units=100, chunk_size=50, config={"said": said, **with_rules()})
+    asyncio.run(through(run_dir, lane=lane))
+    view = runs.read(run_dir)
+    assert view.state.status is Status.PAUSED
+    reason = view.state.paused_reason or ""
+    assert reason.startswith("pass rate: ")
+    assert "replies of write pass, at least 50% should: " in reason
+    assert reason.endswith(" x short: a long word")
+    view = finished(run_dir)
+    assert runs.totals(view.state).valid == 100
+    assert client.ledger(url).repeated == 0
+
+
+def test_how_many_must_pass_is_for_the_pipeline_to_say(make_mill, url):
+    said = "{{ 'x' * 99 if attempt == 1 and unit_id[-1] in '0123456' else 'w-' ~ unit_id }}"
+    config = {"said": said, "min_pass_rate": 0.2, **with_rules()}
+    assert finished(make_mill("openai", units=100, chunk_size=50, config=config))

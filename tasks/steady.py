@@ -1,0 +1,16 @@
+"""A clock that nobody puts forward or back, and that goes on while the machine sleeps."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["steady_clock"]
+
+# Linux stops its monotonic clock during sleep, but not this one; elsewhere that one goes on.
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def steady_clock() -> Callable[[], datetime]:
+    """Return a clock that is right now, by the system's, and from then on goes by itself (UTC)."""
+    began, elapsed = datetime.now(UTC), time.clock_gettime(_ELAPSED)
+    return lambda: began + timedelta(seconds=time.clock_gettime(_ELAPSED) - elapsed)
