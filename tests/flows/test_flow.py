@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import shutil
 from datetime import datetime
 from decimal import Decimal
@@ -366,3 +367,25 @@ async def test_nothing_of_a_unit_reaches_prefect_or_a_log(  # noqa: PLR0917 - fi
     for file in prefect_database.parent.glob(f"{prefect_database.name}*"):
         assert CANARY.encode() not in file.read_bytes()
     assert CANARY not in caplog.text
+
+
+async def test_one_look_ends_the_flow_run_and_not_the_run(catalog, emulated):
+    """The next look is a flow run of its own; past its deadline the run ends in realtime."""
+    client_of_emulator.batches(emulated.url, rules=[{"do": "stuck", "share": 0.5}])
+    first = await catalog.NpcDialog(
+        emulate=True, max_units=6, lane="batch", tick=True, return_state=True
+    )
+    view = run_of(first)
+    assert (first.is_completed(), first.name) == (True, "AwaitingBatch")
+    assert re.fullmatch(r"1 batch at openai, \d+ s; next look \d\d:\d\d UTC", first.message)
+    assert view.state.status is Status.RUNNING
+    assert view.state.waiting is not None
+    said = {"run": view.name, "deadline": 0.01, "interval": 0.05}
+    last = await catalog.NpcDialog(**said, return_state=True)
+    assert last.is_completed()
+    assert last.name == "Completed"
+    view = runs.read(view.paths.dir)
+    assert view.state.status is Status.COMPLETE
+    assert view.state.spec.mode == "realtime"
+    assert totals(view.state).open == 0
+    assert emulated.repeated == 0
