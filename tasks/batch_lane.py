@@ -81,6 +81,8 @@ class BatchLane:
         default_factory=lambda: defaultdict[str, dict[str, int]](dict)
     )
     """By step, the chunks that put repeated askings into its pool, and how many each."""
+    _told_to_wait: float = 0.0
+    """Seconds, by a vendor who had been asked too often at the last look."""
     _stopped: set[str] = field(default_factory=set[str])
     """Batches that their vendors were asked to stop for their age."""
 
@@ -105,6 +107,7 @@ class BatchLane:
             Misconfigured: a person must act.
         """
         before = self.session.run.state.seq
+        self._told_to_wait = 0.0
         await self.shipping.settle_intents()
         for batch, standing in await self._standings():
             if standing.end is not None:
@@ -140,6 +143,7 @@ class BatchLane:
             usual = usual_seconds(batches)
             looks = (patience(age_seconds(b, now), usual.get(b.provider)) for b in batches.open)
             looking = min(looks, default=FIRST_SECONDS)
+        looking = max(looking, self._told_to_wait)
         deadline = self.session.run.state.deadline
         return looking if deadline is None else min(looking, self._seconds_to(deadline))
 
@@ -304,6 +308,8 @@ class BatchLane:
                 standings = await lane.check(ids)
             except (Retryable, UnknownOutcome) as error:
                 self.session.run.log("look_failed", step=step, why=str(error))
+                if isinstance(error, Retryable) and error.retry_after:
+                    self._told_to_wait = max(self._told_to_wait, error.retry_after)
                 continue
             for batch in batches:
                 standing = standings.get(str(batch.batch_id))

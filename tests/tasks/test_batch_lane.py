@@ -570,3 +570,39 @@ def test_how_many_must_pass_is_for_the_pipeline_to_say(make_mill, url):
     said = "{{ 'x' * 99 if attempt == 1 and unit_id[-1] in '0123456' else 'w-' ~ unit_id }}"
     config = {"said": said, "min_pass_rate": 0.2, **with_rules()}
     assert finished(make_mill("openai", units=100, chunk_size=50, config=config))
+
+
+def test_each_step_may_be_at_another_vendor(make_mill, url):
+    """And wait for its own batches; the expressions in between wait for nobody."""
+    config = {
+        "api": {"provider": "gemini"},
+        "pipeline": [{**STEPS[0], "provider": "openai"}, STEPS[1], STEPS[2]],
+    }
+    view = finished(make_mill(None, config=config))
+    assert {batch.provider for batch in view.state.batches.values()} == {"openai", "gemini"}
+    ledger = client.ledger(url)
+    assert (len(ledger.batches["openai"]), len(ledger.batches["gemini"])) == (3, 3)
+    assert runs.totals(view.state).valid == 30
+
+
+def test_a_vendor_that_is_asked_too_often_says_when_to_look_again(make_mill, url):
+    """It is heeded, and only until the next look."""
+    run_dir = make_mill("openai")
+    client.batches(url, seconds=1000)
+
+    async def looked() -> list[float]:
+        async with opened(run_dir, interval=0.02) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            before = lane.next_look()
+            headers = {"retry-after": "77"}
+            client.script(
+                url, [{"match": "GET", "do": "status", "status": 429, "headers": headers}]
+            )
+            await lane.look()
+            client.script(url, [])
+            told = lane.next_look()
+            await lane.look()
+            return [before, told, lane.next_look()]
+
+    assert asyncio.run(looked()) == [0.02, 77.0, 0.02]
