@@ -284,7 +284,12 @@ class BatchLane:
         run, counter = self.session.run, self.session.desk.counter(step)
 
         def seal(parcels: Parcels) -> Sealed:
-            return parcels.seal(run.paths.dir.name, counter.batches.request_line, self.clock())
+            return parcels.seal(
+                run.paths.dir.name,
+                counter.batches.request_line,
+                self.clock(),
+                taken=run.state.batches,
+            )
 
         return Pool(
             partial(Parcels, run.paths, step, counter.choice.provider, counter.choice.model),

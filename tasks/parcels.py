@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -152,17 +152,27 @@ class Parcels:
         self._units[chunk] += 1
         self._attempts[chunk] = min(asking.attempt, self._attempts.get(chunk, asking.attempt))
 
-    def seal(self, run: str, request_line: Callable[[str, bytes], bytes], at: datetime) -> Sealed:
+    def seal(
+        self,
+        run: str,
+        request_line: Callable[[str, bytes], bytes],
+        at: datetime,
+        *,
+        taken: Container[str] = (),
+    ) -> Sealed:
         """Make the request file and the index, synced, and return the batch that they are for.
 
-        Its key is made of the run, the step, who is asked what for which unit, and the words: the
-        same asking of the same run has the same key.
+        Its key is made of the run, the step, who is asked what for which unit, and the words. What
+        comes back unanswered may travel once more just as it is: a key that is taken is not used
+        again, or what the second batch brings would be taken for what the first one did.
         """
         wires, index = self._opened()
         wires.close()
         index.close()
         self._key.update(dumps([run, self.step, self.provider, self.model]))
         key = self._key.hexdigest()
+        while key in taken:
+            key = hashlib.sha256(key.encode()).hexdigest()
         file = self.paths.requests(key[:8])
         digest, size = self._write(file, key, request_line)
         self._wires_path.unlink()

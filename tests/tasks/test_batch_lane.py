@@ -213,6 +213,16 @@ def test_whatever_happens_to_a_batch_every_unit_has_its_verdict(vendor, fault, m
     assert bool(possible) == lost
 
 
+@pytest.mark.parametrize("vendor", ["openai", "gemini"])
+def test_a_batch_that_fails_travels_once_more_as_another(vendor, make_mill, url):
+    """With the same requests, under a name of its own: what it brings is not taken for old."""
+    client.batches(url, rules=[{"vendor": vendor, "nth": [1], "do": "fail"}])
+    view = finished(make_mill(vendor, units=10))
+    assert runs.totals(view.state).valid == 10
+    assert len(view.state.batches) == len(client.ledger(url).batches[vendor]) == 3
+    assert client.ledger(url).repeated == 0
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_accepted_and_hung_up_is_found_and_adopted(vendor, make_mill, url):
     """One batch, not two."""
