@@ -11,11 +11,12 @@ from typing import Any, BinaryIO, NamedTuple
 from providers import points
 from providers.answers import parse
 from providers.channel import Content
-from providers.errors import Gone, Misconfigured, Retryable, UnknownOutcome
+from providers.errors import Gone, Misconfigured, RequestRejected, Retryable, UnknownOutcome
 from providers.http import Connection
 
 __all__ = [
     "CREATE_SECONDS",
+    "Storage",
     "Told",
     "blocks",
     "call",
@@ -64,13 +65,38 @@ async def call(
     return Told(body, head)
 
 
+class Storage(NamedTuple):
+    """Where a vendor keeps the files that batches are made of."""
+
+    place: str
+    """Where people can delete files."""
+    full: frozenset[str] = frozenset()
+    """Kinds of errors which may mean that there is no place for a file, though they mean another
+    thing elsewhere."""
+
+
 @contextmanager
-def preparing(vendor: str) -> Generator[None]:
-    """Do what must come before a batch is created: however it fails, there is no batch."""
+def preparing(vendor: str, storage: Storage) -> Generator[None]:
+    """Do what must come before a batch is created: however it fails, there is no batch.
+
+    What an upload is refused for says nothing of the requests in the file: no unit is rejected.
+    """
     try:
         yield
     except UnknownOutcome as error:
         raise Retryable(f"{vendor}: nothing was submitted yet: {error}") from error
+    except RequestRejected as error:
+        message = f"{vendor}: it does not take the file of a batch ({error}): {_full(storage)}"
+        raise Misconfigured(message) from error
+    except Misconfigured as error:
+        if error.kind not in storage.full:
+            raise
+        raise Misconfigured(f"{error}; or {_full(storage)}", error.kind) from error
+    except Retryable as error:
+        if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+        message = f"{error}; when that lasts, {_full(storage)}"
+        raise Retryable(message, error.retry_after, error.status, error.allowance) from error
     except Gone as error:
         raise _no_lane(vendor) from error
 
@@ -80,12 +106,24 @@ def creating(vendor: str) -> Generator[None]:
     """Create a batch: an error of the server's own does not say that there is none."""
     try:
         yield
+    except RequestRejected as error:
+        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+        message = (
+            f"{vendor}: the batch is too large for it ({error}): give it a smaller size_bytes in "
+            "batch_limits of a file of your own, which OCTOBATCH_MODELS names"
+        )
+        raise Misconfigured(message) from error
     except Retryable as error:
         if error.status is None or error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
         raise UnknownOutcome(f"{vendor}: the batch may have been created: {error}") from error
     except Gone as error:
         raise _no_lane(vendor) from error
+
+
+def _full(storage: Storage) -> str:
+    return f"its storage may be full: delete files at {storage.place}"
 
 
 def _no_lane(vendor: str) -> Misconfigured:

@@ -117,7 +117,8 @@ class Batches(Protocol):
         them: what was uploaded is used, or lies about for free.
 
         Raises:
-            RequestRejected: the vendor does not take it: it will never be there.
+            RequestRejected: the vendor does not take its requests: it will never be there.
+            Misconfigured: it takes no batch now, whatever its requests: a full storage, say.
             Retryable: it is certain that no batch was created.
             UnknownOutcome: it may have been created: `find` tells.
         """

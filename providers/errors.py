@@ -72,6 +72,11 @@ class BadRegistry(ProviderError):
 class Misconfigured(ProviderError):
     """The provider will refuse every request until a person changes something."""
 
+    def __init__(self, message: str, kind: str | None = None) -> None:
+        super().__init__(message, kind)
+        self.kind = kind
+        """The provider's own word for it; None when it gives none."""
+
 
 class RequestRejected(ProviderError):
     """The provider does not accept this one request."""

@@ -15,6 +15,7 @@ import orjson
 from providers import points
 from providers.batch_calls import (
     CREATE_SECONDS,
+    Storage,
     blocks,
     call,
     creating,
@@ -36,6 +37,12 @@ LIST = f"/{VERSION}/batches?pageSize=100"
 START = f"/upload/{VERSION}/files"
 CHUNK_BYTES = 8 << 20
 MIME = "application/jsonl"
+STORAGE = Storage(
+    "https://ai.google.dev/api/files (files.list, files.delete), or wait: after 48 hours each "
+    "goes by itself",
+    # With this kind it refuses accounts that cannot pay, and files for which there is no place.
+    full=frozenset({"FAILED_PRECONDITION"}),
+)
 URL, STATUS = "X-Goog-Upload-URL", "X-Goog-Upload-Status"
 ENDS = {
     "SUCCEEDED": End.COMPLETED,
@@ -92,7 +99,7 @@ class GeminiBatches:
         return answered(name, DIALECT, custom_id, _status(error), {"error": error})
 
     async def submit(self, intent: Intent) -> str:
-        with preparing(self._name):
+        with preparing(self._name, STORAGE):
             await self._upload(intent)
             points.at("upload.after")
         asked = {"displayName": intent.key, "inputConfig": {"fileName": _file_name(intent)}}

@@ -221,8 +221,9 @@ def failure(name: str, dialect: Dialect, received: Received) -> ProviderError:
     body = parse(raw) or {}
     kinds = dialect.kinds(body)
     said = f"{status} {kinds[0]}" if kinds else str(status)
-    if dialect.unpaid.intersection(kinds):
-        return Misconfigured(f"{name}: nothing left to pay with ({said}): check plan and billing")
+    if unpaid := dialect.unpaid.intersection(kinds):
+        message = f"{name}: nothing left to pay with ({said}): check plan and billing"
+        return Misconfigured(message, min(unpaid))
     if dialect.bad_key.intersection(kinds):
         return Misconfigured(f"{name}: {REMEDIES[HTTPStatus.UNAUTHORIZED]} ({said})")
     if status in REMEDIES:

@@ -13,6 +13,7 @@ import orjson
 from providers import points
 from providers.batch_calls import (
     CREATE_SECONDS,
+    Storage,
     blocks,
     call,
     creating,
@@ -36,6 +37,7 @@ LIST = "/batches?limit=100"
 FILES = "/files?purpose=batch&order=desc&limit=1000"
 KEPT_SECONDS = 30 * 24 * 3600
 """As long as files can be kept: an orphan goes away by itself."""
+STORAGE = Storage("https://platform.openai.com/storage/files")
 MOST_TOLD = 3
 ENDS = {
     "completed": End.COMPLETED,
@@ -74,7 +76,7 @@ class OpenAIBatches:
 
     async def submit(self, intent: Intent) -> str:
         name = self._connection.name
-        with preparing(name):
+        with preparing(name, STORAGE):
             file_id = await self._uploaded(intent) or await self._upload(intent)
             points.at("upload.after")
         asked = {

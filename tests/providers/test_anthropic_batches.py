@@ -91,7 +91,7 @@ async def test_what_is_sent(lane, vendor, intent):
         (403, "permission_error", Misconfigured),
         (404, "not_found_error", Misconfigured),
         (409, "conflict_error", Retryable),
-        (413, "request_too_large", RequestRejected),
+        (413, "request_too_large", Misconfigured),
         (429, "rate_limit_error", Retryable),
         (500, "api_error", UnknownOutcome),
         (529, "overloaded_error", UnknownOutcome),
@@ -112,10 +112,11 @@ async def test_success_without_an_id_may_have_created_a_batch(lane, vendor, inte
         await lane.submit(intent)
 
 
-async def test_body_that_is_too_large_is_rejected(emulator, tmp_path):
+async def test_body_that_is_too_large_is_for_a_person(emulator, tmp_path):
+    """It says nothing of the requests in it."""
     client.batches(emulator, limits={"anthropic": {"size_bytes": 100}})
     async with emulated_lane(ANTHROPIC, emulator) as lane:
-        with pytest.raises(RequestRejected):
+        with pytest.raises(Misconfigured, match="size_bytes"):
             await lane.submit(make_intent(lane, ANTHROPIC, tmp_path))
 
 

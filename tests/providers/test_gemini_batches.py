@@ -127,6 +127,31 @@ async def test_upload_that_fails_has_created_nothing(lane, vendor, intent, statu
     assert len(vendor.heads) == 1
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (400, "FAILED_PRECONDITION", Misconfigured),
+        (400, "INVALID_ARGUMENT", Misconfigured),
+        (413, "INVALID_ARGUMENT", Misconfigured),
+        (429, "RESOURCE_EXHAUSTED", Retryable),
+    ],
+)
+async def test_upload_without_storage_rejects_no_unit(lane, vendor, intent, refusal):
+    """It has 20 GB for a project."""
+    status, kind, error = refusal
+    vendor.says(status, gemini_error(kind)).says(404, gemini_error("NOT_FOUND"))
+    with pytest.raises(error, match="storage may be full: delete files") as caught:
+        await lane.submit(intent)
+    assert type(caught.value) is error
+
+
+async def test_upload_with_a_bad_key_has_nothing_to_do_with_storage(lane, vendor, intent):
+    vendor.says(401, gemini_error("UNAUTHENTICATED"))
+    with pytest.raises(Misconfigured, match="the key is not accepted") as caught:
+        await lane.submit(intent)
+    assert "storage" not in str(caught.value)
+
+
 async def test_upload_that_does_not_end_has_created_nothing(lane, vendor, intent):
     takes(vendor, "active")
     with pytest.raises(Retryable, match="did not come to its end"):
@@ -190,7 +215,7 @@ async def test_file_that_is_no_use_is_not_used(lane, vendor, intent, there):
 
 async def test_bad_request_is_none_of_a_file_that_is_there(lane, vendor, intent):
     vendor.says(400, gemini_error("INVALID_ARGUMENT")).says(403, NO_FILE)
-    with pytest.raises(RequestRejected):
+    with pytest.raises(Misconfigured):
         await lane.submit(intent)
 
 

@@ -206,6 +206,21 @@ def test_failed_validation_tells_its_first_errors():
     assert said.message == "token_limit_exceeded: Too much waits."
 
 
+@pytest.mark.parametrize("status", [400, 413])
+async def test_upload_that_is_refused_rejects_no_unit(lane, vendor, intent, status):
+    """Nobody has read the requests yet."""
+    vendor.says(body=EMPTY).says(status, openai_error("storage_limit_exceeded"))
+    with pytest.raises(Misconfigured, match="delete files at https://platform"):
+        await lane.submit(intent)
+    assert len(vendor.heads) == 2
+
+
+async def test_batch_that_is_too_large_is_for_a_person(lane, vendor, intent):
+    vendor.says(body=EMPTY).says(body=FILE).says(413, openai_error(None))
+    with pytest.raises(Misconfigured, match="size_bytes"):
+        await lane.submit(intent)
+
+
 # Results
 
 
