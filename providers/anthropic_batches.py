@@ -52,9 +52,6 @@ UNSERVED = {
 class AnthropicBatches:
     """The batch lane of Anthropic."""
 
-    most_requests: int = 100_000
-    most_bytes: int = 256_000_000 - len(HEAD + TAIL)
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._register = Register(connection, LIST, _place, _page, standing)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Batches", "End", "Found", "Intent", "Line", "LineEnd", "Standing"]
+__all__ = ["Batches", "End", "Found", "Intent", "Line", "LineEnd", "Refusal", "Standing"]
 
 
 class End(StrEnum):
@@ -18,6 +18,15 @@ class End(StrEnum):
     """The vendor did not take it, or broke off; mostly nothing was asked."""
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+
+
+class Refusal(StrEnum):
+    """Why a vendor does nothing of a batch that it has accepted, whatever its requests."""
+
+    QUEUE_FULL = "queue_full"
+    """Too many tokens wait for its model: later there is room."""
+    UNPAID = "unpaid"
+    """Nothing is left to pay with: a person must act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class Standing:
     failed: int | None = None
     message: str | None = None
     """What the vendor says of a batch that failed."""
+    refusal: Refusal | None = None
+    """Why it failed, where its requests are right: nothing of it was asked."""
     results: tuple[str, ...] = ()
     """Where its lines are to be had, in the vendor's words; none before the end."""
 
@@ -92,11 +103,6 @@ class Batches(Protocol):
     All of them raise what `Provider.ask` raises: Misconfigured (a person must act), Retryable (it
     had no effect; not sent, or turned away), UnknownOutcome.
     """
-
-    most_requests: int
-    """In one batch."""
-    most_bytes: int
-    """In one batch, as request lines."""
 
     def request_line(self, custom_id: str, wire: bytes) -> bytes:
         """Return one line of a request file, without its newline; pure."""

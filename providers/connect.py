@@ -9,7 +9,7 @@ import orjson
 
 from providers import keys, registry
 from providers.address import checked, is_loopback
-from providers.errors import BadAddress, Misconfigured, MissingKey
+from providers.errors import BadAddress, MissingKey
 from providers.http import Connection
 from providers.neutral import Request
 from providers.protocol import Adapter, Provider
@@ -67,8 +67,7 @@ def batches(provider: str, connection: Provider) -> "Batches":
         Misconfigured: it has none.
     """
     # Many servers speak a vendor's wire format; batches are at the vendor itself.
-    if registry.vendor(provider).adapter != provider:
-        raise Misconfigured(f"provider {provider!r} has no batch lane: run it in realtime")
+    registry.batch_limits(provider)
     assert isinstance(connection, Connection), "it was made by `connect`"
     return codec(provider).batches(connection)
 

@@ -26,7 +26,7 @@ from providers.batch_calls import (
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of
 from providers.batch_register import Page, Register
-from providers.batches import End, Found, Intent, Line, Standing
+from providers.batches import End, Found, Intent, Line, Refusal, Standing
 from providers.errors import Gone, Misconfigured, RequestRejected, Retryable, UnknownOutcome
 from providers.gemini import DIALECT, VERSION
 from providers.http import Connection
@@ -75,10 +75,6 @@ UNKNOWN = 500
 
 class GeminiBatches:
     """The batch lane of Gemini. A job carries the intent's key as its name, the file a part."""
-
-    # No number is documented: what expires is lost as a whole, so it should not be too much.
-    most_requests: int = 100_000
-    most_bytes: int = 2_000_000_000
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -218,6 +214,9 @@ def standing(job: Mapping[str, Any]) -> Standing | None:
     results = _results(job)
     end = _end(job, metadata, results)
     stats = object_at(metadata, "batchStats")
+    error = object_at(job, "error") or object_at(metadata, "error")
+    answered_some = bool(results or count(stats.get("successfulRequestCount")))
+    queue_full = _status(error) == HTTPStatus.TOO_MANY_REQUESTS and not answered_some
     return Standing(
         id=batch_id,
         end=end,
@@ -226,7 +225,9 @@ def standing(job: Mapping[str, Any]) -> Standing | None:
         # What is nothing is not there.
         answered=count(stats.get("successfulRequestCount", 0)) if stats else None,
         failed=count(stats.get("failedRequestCount", 0)) if stats else None,
-        message=_message(object_at(job, "error") or object_at(metadata, "error")),
+        message=_message(error),
+        # Its queue is the only limit on which a job founders as a whole.
+        refusal=Refusal.QUEUE_FULL if end is End.FAILED and queue_full else None,
         results=results if end else (),
     )
 

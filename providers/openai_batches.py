@@ -24,7 +24,7 @@ from providers.batch_calls import (
 from providers.batch_fields import count, entries, moment, object_at, text_at
 from providers.batch_lines import answered, fields, framed, text_of, told
 from providers.batch_register import Page, Register, earliest, pages
-from providers.batches import End, Found, Intent, Line, LineEnd, Standing
+from providers.batches import End, Found, Intent, Line, LineEnd, Refusal, Standing
 from providers.errors import Gone, Retryable, UnknownOutcome
 from providers.http import Connection
 from providers.openai import DIALECT
@@ -39,6 +39,9 @@ KEPT_SECONDS = 30 * 24 * 3600
 """As long as files can be kept: an orphan goes away by itself."""
 STORAGE = Storage("https://platform.openai.com/storage/files")
 MOST_TOLD = 3
+FILE_IDS = ("output_file_id", "error_file_id")
+QUEUE_FULL = "token_limit_exceeded"
+"""It is accepted, and fails a little later."""
 ENDS = {
     "completed": End.COMPLETED,
     "failed": End.FAILED,
@@ -49,9 +52,6 @@ ENDS = {
 
 class OpenAIBatches:
     """The batch lane of OpenAI. A batch carries the intent's key in its metadata."""
-
-    most_requests: int = 50_000
-    most_bytes: int = 200_000_000
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -158,7 +158,8 @@ def standing(batch: Mapping[str, Any]) -> Standing | None:
     counts = object_at(batch, "request_counts")
     # Before it is validated, all of them are 0.
     requests = count(counts.get("total")) or None
-    files = [text_at(batch, "output_file_id"), text_at(batch, "error_file_id")]
+    files = [*filter(None, (text_at(batch, name) for name in FILE_IDS))]
+    errors = entries(object_at(batch, "errors"), "data")
     return Standing(
         id=batch_id,
         end=end,
@@ -167,9 +168,17 @@ def standing(batch: Mapping[str, Any]) -> Standing | None:
         requests=requests,
         answered=count(counts.get("completed")) if requests else None,
         failed=count(counts.get("failed")) if requests else None,
-        message=_message(entries(object_at(batch, "errors"), "data")),
-        results=tuple(filter(None, files)) if end else (),
+        message=_message(errors),
+        refusal=_refusal(errors) if end is End.FAILED and not files else None,
+        results=tuple(files) if end else (),
     )
+
+
+def _refusal(errors: list[Mapping[str, Any]]) -> Refusal | None:
+    codes = {text_at(error, "code") for error in errors}
+    if DIALECT.unpaid & codes:
+        return Refusal.UNPAID
+    return Refusal.QUEUE_FULL if QUEUE_FULL in codes else None
 
 
 def _message(errors: list[Mapping[str, Any]]) -> str | None:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from providers.address import checked
 from providers.errors import BadAddress, BadRegistry
 from providers.protocol import Limits
-from providers.rows import OwnModel, Row, Vendor
+from providers.rows import BatchLimits, OwnModel, Row, Vendor
 
 __all__ = ["added"]
 
@@ -23,7 +23,9 @@ VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 class _More(Row):
     """What the file may say of a vendor of ours."""
 
-    models: dict[str, OwnModel]
+    batch_limits: dict[str, Any] = Field(default_factory=dict)
+    """Those that differ from ours."""
+    models: dict[str, OwnModel] = Field(default_factory=dict)
 
 
 class _New(Row):
@@ -73,7 +75,8 @@ def added(ours: Mapping[str, Vendor], path: Path) -> Mapping[str, Vendor]:
         place = ("vendors", name)
         if name in ours:
             more = _read(_More, given, path, root, place)
-            merged[name] = ours[name].with_models(more.models)
+            limits = _limits(more, ours[name], path, root, place)
+            merged[name] = ours[name].with_models(more.models).with_batch_limits(limits)
         else:
             new = _read(_New, given, path, root, place)
             merged[name] = _completed(new, ours, path, root, place)
@@ -98,6 +101,17 @@ def _completed(
         free=new.free,
         models=dict(new.models),
     )
+
+
+def _limits(
+    more: _More, our: Vendor, path: Path, root: yaml.Node, place: tuple[str, ...]
+) -> BatchLimits | None:
+    if not more.batch_limits:
+        return our.batch_limits
+    place = (*place, "batch_limits")
+    if our.batch_limits is None:
+        _refuse(path, root, place, "it has no batch lane")
+    return _read(BatchLimits, our.batch_limits.overruled(more.batch_limits), path, root, place)
 
 
 def _read(

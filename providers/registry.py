@@ -9,19 +9,30 @@ from pathlib import Path
 import yaml
 
 from providers import own_models
-from providers.errors import UnknownProvider
-from providers.rows import Abilities, LongPrompt, Model, Price, PriceRow, Registry, Vendor
+from providers.errors import Misconfigured, UnknownProvider
+from providers.rows import (
+    Abilities,
+    BatchLimits,
+    LongPrompt,
+    Model,
+    Price,
+    PriceRow,
+    Registry,
+    Vendor,
+)
 
 __all__ = [
     "FILE",
     "OWN",
     "Abilities",
+    "BatchLimits",
     "LongPrompt",
     "Model",
     "Price",
     "PriceRow",
     "Vendor",
     "abilities",
+    "batch_limits",
     "default_model",
     "ours",
     "vendor",
@@ -78,3 +89,15 @@ def abilities(provider: str, model: str) -> Abilities:
     """Return what a model takes; of an unknown model everything is believed."""
     known = vendor(provider).models.get(model)
     return known.abilities if known else Abilities()
+
+
+def batch_limits(provider: str) -> BatchLimits:
+    """Return what a provider takes in batches.
+
+    Raises:
+        Misconfigured: it has no batch lane.
+    """
+    limits = vendor(provider).batch_limits
+    if limits is None:
+        raise Misconfigured(f"provider {provider!r} has no batch lane: run it in realtime")
+    return limits

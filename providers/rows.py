@@ -5,7 +5,15 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from providers.protocol import Limits
 
@@ -15,7 +23,8 @@ if TYPE_CHECKING:
 
     from providers.neutral import Request
 
-__all__ = ["Abilities", "LongPrompt", "Model", "OwnModel", "Price", "PriceRow", "Row", "Vendor"]
+__all__ = ["Abilities", "BatchLimits", "LongPrompt", "Model", "OwnModel"]
+__all__ += ["Price", "PriceRow", "Row", "Vendor"]
 
 Dollars = Annotated[Decimal, Field(ge=0)]
 Factor = Annotated[Decimal, Field(ge=1)]
@@ -136,6 +145,41 @@ class OwnModel(Model):
     own: ClassVar[bool] = True
 
 
+class BatchLimits(Row):
+    """What a vendor takes in batches, of one account. None: no such limit is known.
+
+    Where it depends on the account's tier, these are the lowest tier's: who may do more says so in
+    a file of their own.
+    """
+
+    requests: PositiveInt
+    """In one batch."""
+    size_bytes: PositiveInt
+    """Of one batch, with what its vendor wants around the requests."""
+    queued_requests: PositiveInt | None = None
+    """In all batches that are not over."""
+    queued_tokens: PositiveInt | None = None
+    """Of prompts, in all batches of one model that are not over."""
+    queued_tokens_of: dict[str, PositiveInt] = {}
+    """Of models for which that is another number."""
+    jobs: PositiveInt | None = None
+    """Batches that are not over."""
+    created_per_hour: PositiveInt | None = None
+    window_hours: PositiveFloat
+    """After so many the vendor itself ends a batch, whatever is left of it."""
+
+    def queue(self, model: str) -> int | None:
+        """Return how many tokens of a model may wait; None if nobody says."""
+        return self.queued_tokens_of.get(model, self.queued_tokens)
+
+    def overruled(self, said: "Mapping[str, Any]") -> dict[str, Any]:
+        """Return the limits with some of them replaced, as a file would say it: unchecked."""
+        of = said.get("queued_tokens_of")
+        merged = {**self.queued_tokens_of, **of} if isinstance(of, dict) else of
+        told = {**self.model_dump(), **said}
+        return told if merged is None else {**told, "queued_tokens_of": merged}
+
+
 class Vendor(Row):
     """One provider."""
 
@@ -149,12 +193,18 @@ class Vendor(Row):
     """Where the emulator speaks for it."""
     default_model: str
     limits: Limits
+    batch_limits: BatchLimits | None = None
+    """None: it has no batch lane."""
     free: bool = False
     models: dict[str, Model]
 
     def with_models(self, models: "Mapping[str, Model]") -> "Vendor":
         """Return the vendor with more models, or others under the same name."""
         return self.model_copy(update={"models": {**self.models, **models}})
+
+    def with_batch_limits(self, limits: BatchLimits | None) -> "Vendor":
+        """Return the vendor with other limits of batches."""
+        return self.model_copy(update={"batch_limits": limits})
 
 
 class Registry(Row):

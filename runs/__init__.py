@@ -14,6 +14,7 @@ from runs.counts import (
     totals,
 )
 from runs.create import create
+from runs.elsewhere import Elsewhere
 from runs.errors import (
     AmbiguousRun,
     Damaged,
@@ -31,6 +32,7 @@ from runs.errors import (
 )
 from runs.find import claim, is_run, list_runs, resolve
 from runs.jsonl import dumps, loads, read_jsonl
+from runs.load import Line, Load, Loads, loads_of
 from runs.outputs import (
     collect_outputs,
     detour_ids,
@@ -58,9 +60,13 @@ __all__ = [
     "Counts",
     "Damaged",
     "Detour",
+    "Elsewhere",
     "FrozenFile",
     "IllegalMove",
+    "Line",
     "Liveness",
+    "Load",
+    "Loads",
     "NotDurable",
     "Parcel",
     "Results",
@@ -101,6 +107,7 @@ __all__ = [
     "lasting",
     "list_runs",
     "loads",
+    "loads_of",
     "open_rounds",
     "read",
     "read_jsonl",

@@ -77,6 +77,8 @@ class Batch:
     sha256: str
     """Of its request file."""
     intended_at: datetime
+    tokens: int = 0
+    """About so many are read of its requests."""
     most_usd: float | None = None
     """The most that it can cost; None when a price is unknown."""
     state: BatchState = BatchState.INTENDED
@@ -88,6 +90,8 @@ class Batch:
     answered: int = 0
     """Requests with an answer, of those that were collected."""
     message: str | None = None
+    queue: int | None = None
+    """How many tokens its model's queue takes, as it taught by failing; None: it did not."""
 
     @property
     def reserved_usd(self) -> Decimal:
@@ -121,6 +125,7 @@ class Batch:
             "size_bytes": self.size_bytes,
             "sha256": self.sha256,
             "intended_at": stamp(self.intended_at),
+            "tokens": self.tokens,
             "most_usd": self.most_usd,
             "state": self.state.value,
             "batch_id": self.batch_id,
@@ -129,6 +134,7 @@ class Batch:
             "end": self.end,
             "answered": self.answered,
             "message": self.message,
+            "queue": self.queue,
         }
 
     @classmethod

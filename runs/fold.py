@@ -227,7 +227,7 @@ def _intended(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     return {"batches": state.batches.changed(batch), "chunks": chunks}
 
 
-_OF_A_BATCH = ("batch_id", "submitted_at", "ended_at", "end", "answered", "message")
+_OF_A_BATCH = ("batch_id", "submitted_at", "ended_at", "end", "answered", "message", "queue")
 
 
 def _moved(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,14 @@ from runs.errors import UnknownFormat
 from runs.fold import FORMAT, waiting_from_json, waiting_to_json
 from runs.journal import Replayed
 from runs.jsonl import dumps, loads
+from runs.load import loads_of, loads_to_json
 from runs.state import FrozenFile, RunSpec, RunState, Status, StepSpec, Told
 from runs.times import moment, stamp
 
 __all__ = ["from_json", "summary", "to_json"]
 
 REASON_CHARACTERS = 60
+MOST_SUMMARY_BYTES = 1024
 
 
 def to_json(replayed: Replayed, *, at: datetime) -> bytes:
@@ -84,8 +86,11 @@ def from_json(data: bytes) -> Replayed:
 
 
 def summary(run: str, state: RunState, *, at: datetime) -> bytes:
-    """Return what a table of runs needs to know, in at most 1 KB."""
-    total = totals(state)
+    """Return what a table of runs needs to know, and what other runs do, in at most 1 KB.
+
+    The other runs reckon with what is at providers, for limits that they share (`runs.load`).
+    """
+    total, at_providers = totals(state), loads_of(state.batches, at)
     row = {
         "format": FORMAT,
         "run": run,
@@ -106,7 +111,10 @@ def summary(run: str, state: RunState, *, at: datetime) -> bytes:
         "waiting": waiting_to_json(state.waiting),
         "reason": _short(state.error or state.paused_reason),
     }
-    return dumps(row)
+    whole = dumps({**row, **loads_to_json(at_providers)})
+    if len(whole) <= MOST_SUMMARY_BYTES:
+        return whole
+    return dumps({**row, **loads_to_json(at_providers.coarse())})
 
 
 def _metadata(state: RunState) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from runs.outputs import (
 )
 from runs.paths import RunPaths, is_retry
 from runs.retrying import furthest, write_retries
-from runs.snapshot import keep_damaged, write_snapshot
+from runs.snapshot import keep_damaged, write_snapshot, write_summary
 from runs.state import RunState, Status, Told, Waiting
 from runs.times import Clock, now
 
@@ -287,6 +287,12 @@ class Run:
             self._check_open()
             if force or self._monotonic() >= self._next_snapshot:
                 self._snapshot()
+
+    def summarize(self) -> None:
+        """Write the summary alone: other runs reckon with what it says of batches."""
+        with self._one_at_a_time:
+            self._check_open()
+            write_summary(self.paths, self.state, at=self._clock())
 
     def log(self, word: str, **fields: object) -> None:
         """Write a line for people, if that is possible; a closed run has no more to say."""

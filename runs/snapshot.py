@@ -11,13 +11,17 @@ from runs.paths import RunPaths
 from runs.state import RunState
 from runs.times import stamp
 
-__all__ = ["keep_damaged", "latest", "write_snapshot"]
+__all__ = ["keep_damaged", "latest", "write_snapshot", "write_summary"]
 
 
 def write_snapshot(run: RunPaths, replayed: Replayed, *, at: datetime) -> None:
     """Put the manifest and its summary in place; the journal must be synced up to there."""
-    state = replayed.state
     write_whole(run.manifest, [manifest.to_json(replayed, at=at)])
+    write_summary(run, replayed.state, at=at)
+
+
+def write_summary(run: RunPaths, state: RunState, *, at: datetime) -> None:
+    """Put the summary in place."""
     write_whole(run.summary, [manifest.summary(run.dir.name, state, at=at)])
 
 

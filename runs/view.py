@@ -12,7 +12,7 @@ from runs.snapshot import latest
 from runs.state import RunState, Status, Waiting
 from runs.times import Clock, now
 
-__all__ = ["Liveness", "RunView", "liveness", "read"]
+__all__ = ["Liveness", "RunView", "liveness", "liveness_of", "read"]
 
 FRESH = timedelta(seconds=3 * TOUCH_SECONDS)
 """A touch may be late on a busy machine; three in a row are not."""
@@ -69,8 +69,15 @@ def read(run_dir: Path, *, clock: Clock = now) -> RunView:
     run = RunPaths(run_dir)
     if not run.journal.is_file():
         raise RunNotFound(f"{run_dir} is not a run: it has no {run.journal.name}.")
-    state, holder = latest(run), holder_of(run.lock)
-    return RunView(run, state, _liveness(run, state, holder, clock()), holder)
+    state = latest(run)
+    holder = holder_of(run.lock)
+    alive = _liveness(run, holder, state.status, state.waiting, clock())
+    return RunView(run, state, alive, holder)
+
+
+def liveness_of(run: RunPaths, status: Status, waiting: Waiting | None, at: datetime) -> Liveness:
+    """Return whether a run of which that much is known goes on by itself."""
+    return _liveness(run, holder_of(run.lock), status, waiting, at)
 
 
 def liveness(
@@ -104,9 +111,11 @@ def liveness(
     return Liveness.DETACHED
 
 
-def _liveness(run: RunPaths, state: RunState, holder: Holder | None, at: datetime) -> Liveness:
+def _liveness(
+    run: RunPaths, holder: Holder | None, status: Status, waiting: Waiting | None, at: datetime
+) -> Liveness:
     alive, silent_for = None, None
     if holder is not None:
         alive = holder.alive
         silent_for = at - datetime.fromtimestamp(run.lock.stat().st_mtime, UTC)
-    return liveness(state.status, state.waiting, holder_alive=alive, silent_for=silent_for, now=at)
+    return liveness(status, waiting, holder_alive=alive, silent_for=silent_for, now=at)

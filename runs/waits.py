@@ -54,7 +54,7 @@ def usual_seconds(batches: Batches) -> Mapping[str, float]:
     """Return how long batches take as a rule, by provider; learned from those that have ended."""
     took: defaultdict[str, list[float]] = defaultdict(list)
     for batch in batches.ended(REMEMBERED):
-        if batch.submitted_at and batch.ended_at:
+        if batch.submitted_at and batch.ended_at and batch.queue is None:
             span = (batch.ended_at - batch.submitted_at).total_seconds()
             took[batch.provider].append(max(0.0, span))
     return {provider: median(spans) for provider, spans in took.items()}

@@ -98,6 +98,7 @@ class BatchLane:
         self._again.clear()
         for pool in self._pools.values():
             self._add(await asyncio.to_thread(pool.finish))
+        self._pools.clear()  # what a batch may hold can be another number by the next time
         await self.shipping.hand_in()
 
     async def look(self) -> bool:
@@ -110,7 +111,9 @@ class BatchLane:
         self._told_to_wait = 0.0
         await self.shipping.settle_intents()
         for batch, standing in await self._standings():
-            if standing.end is not None:
+            if standing.refusal is not None:
+                self.shipping.turned_down(batch, standing.refusal, self.clock(), standing.message)
+            elif standing.end is not None:
                 await self._fetch(batch, standing, standing.end)
             else:
                 await self._give_up_old(batch)
@@ -240,7 +243,7 @@ class BatchLane:
             if stage is Stage.SUBMITTED or self.shipping.is_waiting(chunk):
                 return
             verb: Verb = "submit" if stage is Stage.PENDING else "collect"
-            if verb == "submit" and self.shipping.room() <= self.shipping.waiting:
+            if verb == "submit" and not self.shipping.has_room(step):
                 return  # what cannot be handed in yet is not worded yet
             if await self._works.post(step, chunk, verb):
                 return
@@ -294,8 +297,7 @@ class BatchLane:
         return Pool(
             partial(Parcels, run.paths, step, counter.choice.provider, counter.choice.model),
             seal,
-            most_requests=counter.batches.most_requests,
-            most_bytes=counter.batches.most_bytes,
+            self.shipping.most(step),
         )
 
     async def _standings(self) -> list[tuple[Batch, Standing]]:
@@ -418,7 +420,7 @@ async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]
             return
         if session.brake.pulled or moved or not session.open_chunks():
             continue
-        if not lane.shipping.waiting and not _pause_if_uncertain(lane):
+        if not _pause_if_uncertain(lane):
             await rest(lane.next_look())
 
 

@@ -16,6 +16,7 @@ from providers.connect import batches, connect
 from providers.emulator import client as emulator
 from providers.limit import Limiter, State
 from providers.protocol import Provider
+from providers.registry import BatchLimits, batch_limits
 from runs import runs_root
 from tasks.ask import Computed, LiveAsker, Rehearse, Trace
 from tasks.brake import Brake
@@ -48,6 +49,9 @@ class Counter(NamedTuple):
 
     choice: Choice
     batches: Batches
+    limits: BatchLimits
+    max_inflight: int | None
+    """Batches at its provider at once, as the pipeline asks for; None: any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +155,15 @@ class Desk:
         Raises:
             Misconfigured: its provider has no batch lane.
         """
-        line = self._places[step].line
-        assert line is not None, "only a step that asks has batches"
-        return Counter(line.choice, batches(line.choice.provider, line.provider))
+        place = self._places[step]
+        assert place.line is not None, "only a step that asks has batches"
+        provider = place.line.choice.provider
+        return Counter(
+            place.line.choice,
+            batches(provider, place.line.provider),
+            batch_limits(provider),
+            place.prepared.step.max_inflight_batches,
+        )
 
     @property
     def window(self) -> int:

@@ -42,10 +42,16 @@ class Meter:
 
     def expected_tokens(self, size_bytes: int, max_tokens: int) -> int:
         """Return about how many tokens a call will take, both ways."""
+        read = self.prompt_tokens(size_bytes)
         if not self.replies:
-            return size_bytes // USUAL_BYTES_PER_TOKEN + min(max_tokens, USUAL_REPLY_TOKENS)
-        read = size_bytes * self._input / max(1, self._sent_bytes)
+            return read + min(max_tokens, USUAL_REPLY_TOKENS)
         return round(read + self._output / self.replies)
+
+    def prompt_tokens(self, size_bytes: int) -> int:
+        """Return about how many tokens of a call are read."""
+        if not self.replies:
+            return size_bytes // USUAL_BYTES_PER_TOKEN
+        return round(size_bytes * self._input / max(1, self._sent_bytes))
 
     def learn(self, size_bytes: int, usage: Usage) -> None:
         """Take a reply's count into account."""

@@ -14,11 +14,11 @@ from runs import Batch, Parcel, RunPaths, dumps, loads, total_usd
 from runs.files import sync, sync_dir
 from tasks.work import Asking
 
-__all__ = ["Addressed", "Parcels", "Pool", "Sealed", "addressed", "custom_id", "sequence"]
-
+__all__ = ["Addressed", "Most", "Parcels", "Pool", "Sealed", "Takes"]
+__all__ += ["addressed", "custom_id", "intent_of", "sequence"]
 
 FRAME_BYTES = 200
-"""What a vendor wants around a request in a file, at most."""
+"""What a vendor wants around a request, at most; what it wants around all of them fits in too."""
 
 
 class Addressed(NamedTuple):
@@ -30,6 +30,24 @@ class Addressed(NamedTuple):
     attempt: int
     most_usd: float | None
     """The most that it can cost, in USD; None when the price is unknown."""
+
+
+class Takes(NamedTuple):
+    """What a request takes up."""
+
+    tokens: int
+    """About so many are read of it."""
+    most_usd: Decimal | None
+    """The most that it can cost; None when the price is unknown."""
+
+
+class Most(NamedTuple):
+    """What one batch may hold."""
+
+    requests: int
+    size_bytes: int
+    tokens: int | None = None
+    """None: any number. A single request may have more: it travels alone."""
 
 
 class Sealed(NamedTuple):
@@ -64,28 +82,30 @@ class Pool:
         self,
         begin: Callable[[], "Parcels"],
         seal: Callable[["Parcels"], Sealed],
-        *,
-        most_requests: int,
-        most_bytes: int,
+        most: Most,
     ) -> None:
         self._begin = begin
         self._seal = seal
-        self._most_requests = most_requests
-        self._most_bytes = most_bytes
+        self._most = most
         self._open: Parcels | None = None
         self._sealed: list[Sealed] = []
 
-    def add(self, chunk: str, asking: Asking, wire: bytes, most_usd: Decimal | None) -> None:
+    def add(self, chunk: str, asking: Asking, wire: bytes, takes: Takes) -> None:
         """Write a request down."""
-        size = len(wire) + FRAME_BYTES
         now = self._open
-        if now is not None and (
-            now.requests == self._most_requests or now.size_bytes + size > self._most_bytes
-        ):
+        if now is not None and not self._fits(now, wire, takes):
             self._sealed.append(self._seal(now))
             now = None
         self._open = now or self._begin()
-        self._open.add(chunk, asking, wire, most_usd)
+        self._open.add(chunk, asking, wire, takes)
+
+    def _fits(self, now: "Parcels", wire: bytes, takes: Takes) -> bool:
+        most = self._most
+        return (
+            now.requests < most.requests
+            and now.size_bytes + len(wire) + FRAME_BYTES <= most.size_bytes
+            and (most.tokens is None or now.tokens + takes.tokens <= most.tokens)
+        )
 
     @property
     def filled(self) -> bool:
@@ -122,6 +142,8 @@ class Parcels:
     requests: int = 0
     size_bytes: int = 0
     """About, with what its vendor wants around each request."""
+    tokens: int = 0
+    """About so many are read of them."""
     most_usd: Decimal | None = Decimal(0)
     """The most that they can cost; None when the price is unknown."""
     _units: Counter[str] = field(default_factory=Counter[str])
@@ -130,8 +152,9 @@ class Parcels:
     _wires: BinaryIO | None = None
     _index: BinaryIO | None = None
 
-    def add(self, chunk: str, asking: Asking, wire: bytes, most_usd: Decimal | None) -> None:
+    def add(self, chunk: str, asking: Asking, wire: bytes, takes: Takes) -> None:
         """Write a request down."""
+        most_usd = takes.most_usd
         wires, index = self._opened()
         unit_id = asking.unit["unit_id"]
         row = Addressed(
@@ -148,6 +171,7 @@ class Parcels:
         self._key.update(hashlib.sha256(wire).digest())
         self.requests += 1
         self.size_bytes += len(wire) + FRAME_BYTES
+        self.tokens += takes.tokens
         self.most_usd = total_usd((self.most_usd, most_usd))
         self._units[chunk] += 1
         self._attempts[chunk] = min(asking.attempt, self._attempts.get(chunk, asking.attempt))
@@ -192,6 +216,7 @@ class Parcels:
             requests=self.requests,
             size_bytes=size,
             sha256=digest,
+            tokens=self.tokens,
             most_usd=None if self.most_usd is None else float(self.most_usd),
             intended_at=at,
         )

@@ -11,7 +11,7 @@ from runs import Attempt
 from tasks.ask import Computed, Rehearse, request_of
 from tasks.choose import Choice
 from tasks.meter import Meter
-from tasks.parcels import Pool
+from tasks.parcels import Pool, Takes
 from tasks.policy import FailureClass
 from tasks.work import Asking, Due
 
@@ -50,8 +50,11 @@ class Poster:
         sent = wire(self.choice.provider, request)
         if self.rehearse is not None:
             await self.rehearse(asking, self.computed.get(unit_id, {}), prompt, sent)
-        most = self.meter.most_usd(len(sent), request.max_tokens or self.choice.max_output)
-        self.pool.add(self.chunk, asking, sent, most)
+        takes = Takes(
+            tokens=self.meter.prompt_tokens(len(sent)),
+            most_usd=self.meter.most_usd(len(sent), request.max_tokens or self.choice.max_output),
+        )
+        self.pool.add(self.chunk, asking, sent, takes)
         return None
 
     def _failed(self, asking: Asking, failure: FailureClass, message: str) -> Attempt:

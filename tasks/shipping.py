@@ -2,27 +2,31 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from providers import points
-from providers.batches import Intent
+from providers.batches import Intent, Refusal
 from providers.errors import Misconfigured, RequestRejected, Retryable, UnknownOutcome
-from runs import Batch, BatchState, Run
+from runs import Batch, BatchState, Line, Load, Loads, Run
 from tasks.desk import Desk
 from tasks.harvest import reject
-from tasks.parcels import Sealed, intent_of
+from tasks.parcels import Most, Sealed, intent_of
 from tasks.purse import Purse
+from tasks.room import FIRST_PATIENCE_SECONDS, Room, line_of, patience
 
 __all__ = ["Shipping"]
 
-MOST_AT_ONCE = 90
-"""Batches at their vendors; Gemini takes a hundred of an account."""
+LEAST = Load(1, 1, 1)
+"""The smallest batch."""
 SETTLE_SECONDS = 60.0
 """How long a vendor's list may lag behind: what is not found now is looked for again after that."""
+TURNED_AWAY_SECONDS = 30.0
+"""How long a batch waits that was turned away at first, when its vendor does not say."""
 UNCERTAIN_AFTER = 20
 """Looks after which a vendor that cannot say whether it has a batch is not asked any more."""
 
@@ -37,10 +41,16 @@ class Shipping:
 
     run: Run
     desk: Desk
-    most_at_once: int = MOST_AT_ONCE
     clock: Callable[[], float] = time.monotonic
     settle_seconds: float = SETTLE_SECONDS
-    _ready: deque[Sealed] = field(default_factory=deque[Sealed])
+    patience_seconds: float = FIRST_PATIENCE_SECONDS
+    """How long a model's queue that was too full is left alone at first."""
+    room: Room = field(init=False)
+    _ready: list[Sealed] = field(default_factory=list[Sealed])
+    _no_room: dict[str, str] = field(default_factory=dict[str, str])
+    """Of which steps something waits, and why."""
+    _said: frozenset[str] = frozenset()
+    """Of which steps something waited the last time."""
     _missed_at: dict[str, float] = field(default_factory=dict[str, float])
     """When an intent was first not found at its vendor."""
     _looks: dict[str, int] = field(default_factory=dict[str, int])
@@ -49,6 +59,11 @@ class Shipping:
     _not_sent: set[str] = field(default_factory=set[str])
     """Intents that are certainly not at their vendor: it has turned them away."""
     _not_before: dict[str, float] = field(default_factory=dict[str, float])
+    _turned_away: Counter[str] = field(default_factory=Counter[str])
+    """How often."""
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.run, self.desk, self.clock, self.patience_seconds)
 
     @property
     def purse(self) -> Purse:
@@ -65,15 +80,27 @@ class Shipping:
             Misconfigured: a person must act; the batch is not at its vendor.
             CapReached: the run may not spend what one might cost.
         """
-        while self._ready and self.room() > 0 and not self.desk.brake.pulled:
-            batch, intent = self._ready[0]
-            if not self.purse.take(batch.reserved_usd):
-                return
-            self._ready.popleft()
+        self.room.tell(at_once=True)
+        held_back: set[str] = set()
+        for sealed in tuple(self._ready):
+            batch, intent = sealed
+            # A large one is not overtaken by smaller ones for ever.
+            if batch.step in held_back:
+                continue
+            if (why := self.room.obstacle(batch.step, _load(batch))) is not None:
+                held_back.add(batch.step)
+                self._no_room[batch.step] = why
+                continue
+            if self.desk.brake.pulled or not self.purse.take(batch.reserved_usd):
+                break
+            self._ready.remove(sealed)
             points.at("submit.before_intent")
             self.run.intend(batch)
             points.at("submit.after_intent")
+            self.room.tell(at_once=False)
             await self._send(batch, intent)
+        self.room.tell(at_once=True)
+        self._say()
 
     @property
     def waiting(self) -> int:
@@ -86,9 +113,20 @@ class Shipping:
             parcel.chunk == chunk for sealed in self._ready for parcel in sealed.batch.parcels
         )
 
-    def room(self) -> int:
-        """Return how many more batches may be at their vendors."""
-        return self.most_at_once - len(self.run.state.batches.open)
+    def has_room(self, step: str) -> bool:
+        """Say whether there may be room for a batch of a step, besides all that wait."""
+        lines: defaultdict[Line, Load] = defaultdict(Load)
+        for batch, _ in self._ready:
+            lines[line_of(batch)] = lines[line_of(batch)].plus(_load(batch))
+        created = Counter(batch.provider for batch, _ in self._ready)
+        why = self.room.obstacle(step, LEAST, waiting=Loads(lines, created))
+        if why is not None:
+            self._no_room[step] = why
+        return why is None
+
+    def most(self, step: str) -> Most:
+        """Return what one batch of a step may hold."""
+        return self.room.most(step)
 
     async def settle_intents(self) -> None:
         """Find out about each batch of which it is not known whether its vendor has it.
@@ -148,7 +186,9 @@ class Shipping:
             await self.refuse(batch, str(error), rejected=True)
         except Retryable as error:
             self._not_sent.add(batch.key)
-            self._not_before[batch.key] = self.clock() + (error.retry_after or 30.0)
+            self._turned_away[batch.key] += 1
+            wait = error.retry_after or patience(self._turned_away[batch.key], TURNED_AWAY_SECONDS)
+            self._not_before[batch.key] = self.clock() + wait
             self.run.log("batch_turned_away", batch=batch.short, why=str(error))
         except UnknownOutcome as error:
             self.run.log("batch_outcome_unknown", batch=batch.short, why=str(error))
@@ -170,11 +210,45 @@ class Shipping:
         """Write down that a batch is not at its vendor; if `rejected`, that it will never be."""
         if rejected:
             await asyncio.to_thread(reject, batch, self.run.paths, message)
-        self.run.move_batch(batch.key, BatchState.REFUSED, message=message)
+        self._take_back(batch, message=message)
+
+    def turned_down(self, batch: Batch, why: Refusal, at: datetime, message: str | None) -> None:
+        """Take a batch back of which its vendor does nothing, though it has accepted it.
+
+        Nothing of it was asked: that is no journey of its units. Where a queue was full, they are
+        put into batches once more, smaller ones now, as soon as there is room.
+
+        Raises:
+            Misconfigured: a person must act.
+        """
+        match why:
+            case Refusal.QUEUE_FULL:
+                queue = self.room.learn(batch, at)
+                self._take_back(batch, message=message, ended_at=at, queue=queue)
+            case Refusal.UNPAID:
+                self._take_back(batch, message=message, ended_at=at)
+                raise Misconfigured(f"{batch.provider}: {message}: check plan and billing")
+
+    def _take_back(self, batch: Batch, **changes: Any) -> None:
+        self.run.move_batch(batch.key, BatchState.REFUSED, **changes)
         self.purse.settle(batch.reserved_usd, Decimal(0))
+        for path in (self.run.paths.requests(batch.short), self.run.paths.index(batch.short)):
+            path.unlink(missing_ok=True)
+
+    def _say(self) -> None:
+        """Say in the log what is waited for, once for each time that this begins."""
+        for step, why in self._no_room.items():
+            if step not in self._said:
+                self.run.log("batches_wait", step=step, why=why)
+        self._said = frozenset(self._no_room)
+        self._no_room.clear()
 
     def _unsure(self, batch: Batch, why: str) -> None:
         looks = self._looks[batch.key] = self._looks.get(batch.key, 0) + 1
         self.run.log("batch_not_found_out", batch=batch.short, why=why)
         if looks >= UNCERTAIN_AFTER:
             self.run.move_batch(batch.key, BatchState.UNCERTAIN, message=why)
+
+
+def _load(batch: Batch) -> Load:
+    return Load(1, batch.requests, batch.tokens)

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from providers import gemini_batches
-from providers.batches import End, Found, LineEnd, Standing
+from providers.batches import End, Found, LineEnd, Refusal, Standing
 from providers.emulator import client
 from providers.errors import (
     Gone,
@@ -261,6 +261,17 @@ def test_results_are_in_the_response_as_well():
 
 def test_success_before_its_results_are_told_is_no_end():
     assert standing(job(state="BATCH_STATE_SUCCEEDED")).end is None
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"), [(8, Refusal.QUEUE_FULL), (429, Refusal.QUEUE_FULL), (3, None), (13, None)]
+)
+def test_a_full_queue_is_no_fault_of_the_requests(code, refusal):
+    error = {"code": code, "message": "No."}
+    failed = job(state="BATCH_STATE_FAILED", error=error, batchStats={"requestCount": "5"})
+    assert standing(failed).refusal is refusal
+    some = job(state="BATCH_STATE_FAILED", error=error, batchStats={"successfulRequestCount": "1"})
+    assert standing(some).refusal is None
 
 
 def test_failure_is_told_in_the_raw_error():

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from providers import openai_batches
-from providers.batches import End, Found, LineEnd, Standing
+from providers.batches import End, Found, LineEnd, Refusal, Standing
 from providers.emulator import client
 from providers.errors import Misconfigured, RequestRejected, Retryable, UnknownOutcome
 from tests.providers.batching import KEY, emulated_lane, lane_to, lines_of, make_intent
@@ -204,6 +204,21 @@ def test_failed_validation_tells_its_first_errors():
     full = [{"code": "token_limit_exceeded", "line": None, "message": "Too much waits."}]
     said = standing({**BATCH, "status": "failed", "errors": {"data": full}})
     assert said.message == "token_limit_exceeded: Too much waits."
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        ("token_limit_exceeded", Refusal.QUEUE_FULL),
+        ("billing_hard_limit_reached", Refusal.UNPAID),
+        ("invalid_json_line", None),
+    ],
+)
+def test_a_failure_that_is_no_fault_of_the_requests_is_told_apart(code, refusal):
+    failed = {**BATCH, "status": "failed", "errors": {"data": [{"code": code, "message": "No."}]}}
+    assert standing(failed).refusal is refusal
+    assert standing({**failed, "output_file_id": "file-2"}).refusal is None
+    assert standing({**failed, "status": "completed"}).refusal is None
 
 
 @pytest.mark.parametrize("status", [400, 413])

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from providers import prices, registry
-from providers.errors import BadRegistry, UnknownProvider
+from providers.errors import BadRegistry, Misconfigured, UnknownProvider
 from providers.neutral import Request
 from providers.rows import Abilities, Model
 
@@ -107,6 +107,21 @@ def test_each_vendor_has_its_address_key_and_default():
         assert registry.default_model(name) in registry.vendor(name).models
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_batches_have_limits(provider):
+    """A batch fits into the queues, and ends within days."""
+    limits = registry.batch_limits(provider)
+    assert limits.requests <= (limits.queued_requests or limits.requests)
+    assert limits.size_bytes >= 200_000_000
+    assert 24 <= limits.window_hours <= 48
+    assert limits.queued_tokens_of.keys() <= registry.vendor(provider).models.keys()
+
+
+def test_a_server_of_ones_own_has_no_batches():
+    with pytest.raises(Misconfigured, match="no batch lane"):
+        registry.batch_limits("local")
+
+
 def test_mistyped_provider_gets_the_nearest():
     with pytest.raises(UnknownProvider, match="did you mean 'anthropic'"):
         registry.vendor("antropic")
@@ -201,6 +216,40 @@ def test_models_of_our_vendors_are_added_and_replaced(own):
     found = prices.rate("openai", "gpt-6-luna", "realtime", NOW)
     assert found is not None
     assert found.input == Decimal("0.07")
+
+
+GEMINI = """\
+format: 1
+vendors:
+  gemini:
+    batch_limits:
+      jobs: 500
+      queued_tokens_of: {gemini-3.8-flash: 400000000}
+"""
+
+
+def test_limits_of_batches_are_overruled_one_by_one(own):
+    """Who is of a higher tier says only what is different."""
+    ours = registry.batch_limits("gemini")
+    own(GEMINI)
+    limits = registry.batch_limits("gemini")
+    assert (limits.jobs, limits.requests) == (500, ours.requests)
+    assert limits.queue("gemini-3.8-flash") == 400_000_000
+    assert limits.queue("gemini-3.5-flash-lite") == ours.queue("gemini-3.5-flash-lite")
+    assert limits.queue("of-tomorrow") == ours.queued_tokens
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("jobs: 500", "job: 500", ":5: vendors.gemini.batch_limits.job: "),
+        ("jobs: 500", "jobs: -1", ":5: vendors.gemini.batch_limits.jobs: "),
+        ("{gemini-3.8-flash: 400000000}", "3", "queued_tokens_of: "),
+        ("gemini:", "local:", ":4: vendors.local.batch_limits: it has no batch lane"),
+    ],
+)
+def test_a_mistake_in_limits_is_named_with_its_place(own, old, new, said):
+    assert said in refusal(own, GEMINI.replace(old, new, 1))
 
 
 def test_ours_alone_are_unchanged_by_it(own):

@@ -256,22 +256,6 @@ def test_a_refused_key_pauses_the_run_and_fails_nothing(vendor, make_mill, url):
     assert client.ledger(url).repeated == 0
 
 
-def test_few_batches_are_at_the_vendor_at_once(make_mill, url):
-    run_dir = make_mill("openai", units=40, chunk_size=5)
-    most = []
-
-    async def watched() -> None:
-        async with opened(run_dir, interval=0.02) as session:
-            lane = lane_of(session, most_at_once=2)
-            session.run.log = lambda *_, **__: most.append(len(session.run.state.batches.open))
-            await in_batches(lane, session.rest)
-            await session.end()
-
-    asyncio.run(watched())
-    assert max(most) == 2
-    assert runs.totals(runs.read(run_dir).state).valid == 40
-
-
 def test_a_cap_holds_in_batches_too(make_mill, url):
     """Each batch is set aside whole before it is handed in."""
     run_dir = make_mill("openai", max_cost=0.0015)

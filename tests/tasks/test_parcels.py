@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from providers.batches import Line, LineEnd
@@ -15,12 +15,21 @@ from providers.neutral import Reply, Stop, Usage
 from providers.prices import Rate
 from runs import Attempt, Batch, RunPaths, attempts
 from tasks.harvest import harvest, reject
-from tasks.parcels import FRAME_BYTES, Parcels, Pool, addressed, custom_id, sequence
+from tasks.parcels import (
+    FRAME_BYTES,
+    Most,
+    Parcels,
+    Pool,
+    Takes,
+    addressed,
+    custom_id,
+    sequence,
+)
 from tasks.work import Asking
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 RATE = Rate(input=Decimal(1), cached=Decimal(1), cache_write=Decimal(1), output=Decimal(1))
-MOST = Decimal("0.001")
+MOST = Takes(tokens=7, most_usd=Decimal("0.001"))
 
 
 def asking(unit_id: str, attempt: int = 1) -> Asking:
@@ -54,6 +63,12 @@ def paths(tmp_path):
 
 def make_parcels(paths: RunPaths) -> Parcels:
     return Parcels(paths, "tell", "openai", "gpt-6-luna")
+
+
+def make_pool(paths: RunPaths, most: Most) -> Pool:
+    return Pool(
+        lambda: make_parcels(paths), lambda parcels: parcels.seal("run", request_line, AT), most
+    )
 
 
 @pytest.fixture
@@ -96,6 +111,16 @@ def test_requests_are_called_by_the_key_of_their_batch(seal, paths):
     assert {path.suffix for path in paths.batches.iterdir()} == {".jsonl"}
 
 
+def test_what_travels_once_more_has_another_key(paths):
+    """Its results are its own."""
+    keys: set[str] = set()
+    for _ in range(3):
+        parcels = make_parcels(paths)
+        parcels.add("chunk_000", asking("a"), b"{}", MOST)
+        keys.add(parcels.seal("run", request_line, AT, taken=frozenset(keys)).batch.key)
+    assert len({key[:8] for key in keys}) == 3
+
+
 def test_the_same_asking_has_the_same_key(seal):
     assert seal().batch.key == seal().batch.key
     assert seal().batch.key != seal(("a", "b")).batch.key
@@ -111,20 +136,36 @@ def test_only_own_names_are_understood(number, other):
 
 
 def test_a_pool_begins_a_new_batch_where_the_next_would_not_fit(paths):
-    """By number and by size; nothing is left out, and nothing is too large."""
+    """By number, by size and by tokens; nothing is left out, and nothing is too large."""
     sealed = []
-    for requests, size in ((2, 10**9), (10**9, 2 * (11 + FRAME_BYTES))):
-        pool = Pool(
-            lambda: make_parcels(paths),
-            lambda parcels: parcels.seal("run", request_line, AT),
-            most_requests=requests,
-            most_bytes=size,
-        )
+    many = 10**9
+    for most in (Most(2, many), Most(many, 2 * (11 + FRAME_BYTES)), Most(many, many, 15)):
+        pool = make_pool(paths, most)
         for n in range(5):
-            pool.add("chunk_000", asking(f"{requests}-{n}"), b'{"say":%03d}' % n, MOST)
+            pool.add("chunk_000", asking(f"{most.requests}-{n}"), b'{"say":%03d}' % n, MOST)
         sealed.append([one.batch.requests for one in pool.finish()])
         assert pool.finish() == []
-    assert sealed == [[2, 2, 1], [2, 2, 1]]
+    assert sealed == [[2, 2, 1]] * 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 100)), max_size=30),
+    st.builds(Most, st.integers(1, 9), st.integers(1, 2000), st.none() | st.integers(1, 200)),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_every_request_is_in_exactly_one_batch(paths, sizes, most):
+    """None holds more than it may, but one that no batch could hold travels alone."""
+    pool = make_pool(paths, most)
+    for number, (size, tokens) in enumerate(sizes):
+        takes = Takes(tokens, Decimal(0))
+        pool.add("chunk_000", asking(str(number)), b'"%s"' % (b"x" * size), takes)
+    batches = [batch for batch, _ in pool.finish()]
+    told = [int(row.unit_id) for one in batches for row in addressed(paths.index(one.short))]
+    assert told == [*range(len(sizes))]
+    assert sum(batch.tokens for batch in batches) == sum(tokens for _, tokens in sizes)
+    for batch in batches:
+        fits = batch.size_bytes <= most.size_bytes and batch.tokens <= (most.tokens or batch.tokens)
+        assert batch.requests == 1 or (fits and batch.requests <= most.requests)
 
 
 def test_answers_are_joined_by_name_in_any_order(seal, paths):
@@ -154,7 +195,7 @@ def test_what_is_missing_is_lost_and_may_have_been_paid(seal, paths):
     assert (found.answered, found.missing) == (1, 2)
     lost = history(paths)["b"][0]
     assert lost.lost
-    assert lost.possible_usd == MOST
+    assert lost.possible_usd == MOST.most_usd
 
 
 def test_what_was_not_served_cost_nothing(seal, paths):
@@ -213,7 +254,7 @@ def test_one_batch_serves_many_chunks(paths, monkeypatch):
     monkeypatch.setattr("tasks.harvest.FILES_OPEN", 1)
     parcels = make_parcels(paths)
     for n in range(6):
-        parcels.add(f"chunk_00{n % 2}", asking(f"u{n}", attempt=2 + n % 3), b"{}", None)
+        parcels.add(f"chunk_00{n % 2}", asking(f"u{n}", attempt=2 + n % 3), b"{}", Takes(1, None))
     batch, _ = parcels.seal("run", request_line, AT)
     assert [(p.chunk, p.units, p.attempt) for p in batch.parcels] == [
         ("chunk_000", 3, 2),
