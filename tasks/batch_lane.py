@@ -39,8 +39,8 @@ Verb: TypeAlias = Literal["submit", "collect"]
 
 LOST_AFTER = 3
 """Looks at which a vendor does not know a batch, after which it is taken to be lost there."""
-MOST_AGE_SECONDS = 50 * 3600.0
-"""When nobody says how long a batch is waited for: the slowest vendor gives it 48 hours."""
+LATE_HOURS = 2.0
+"""When nobody says how long a batch is waited for: after its vendor's own window, that long."""
 STOPPING_SECONDS = 3600.0
 """How long a vendor may take to stop a batch."""
 SHARE_OF_STRAGGLERS = 0.02
@@ -178,7 +178,8 @@ class BatchLane:
 
     async def _give_up_old(self, batch: Batch) -> None:
         """Stop a batch that has been waited for long enough; its vendor may not even do that."""
-        most = self.session.pipeline.step(batch.step).max_batch_age or MOST_AGE_SECONDS
+        window = self.session.desk.counter(batch.step).limits.window_hours
+        most = self.session.pipeline.step(batch.step).max_batch_age or (window + LATE_HOURS) * 3600
         age = age_seconds(batch, self.clock())
         if age > most + STOPPING_SECONDS and batch.state is BatchState.SUBMITTED:
             why = f"it was to be stopped after {lasting(most)} and does not end"
