@@ -5,6 +5,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,19 +19,21 @@ from prefect.states import Cancelled, Completed
 from pydantic import Field
 
 import pipelines
+from flows.defer import AWAITING, defer, is_cancelling
 from flows.errors import RunGone
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
-from runs import Status, is_run
+from runs import RunHeld, Status, is_run, read
+from runs.times import now
 from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.canary import canary
 from tasks.create import create_run
 from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
-from tasks.session import Session
+from tasks.session import End, Session, ended
 from tasks.shipping import Shipping
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PipelineFlow", "flow_of"]
 
+STAND_ASIDE = timedelta(minutes=5)
+"""When a person's command holds a run, its flow run looks again after that."""
 ENDING_SECONDS = 1.0
 """What a task run may take to say that it is at its end."""
 
@@ -99,10 +104,29 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         create_run(loaded, launch, run_dir)
+    elif _woken(flow_run) and (end := ended(read(run_dir))) is not None:
+        return _state(end)
+    try:
+        end = await _go_on(run_dir, launch, flow_run)
+    except RunHeld as error:
+        if flow_run.deployment_id is None:
+            raise
+        await defer(flow_run, now() + STAND_ASIDE, f"{error} It is looked at again later.")
+    if end.waiting is not None and flow_run.deployment_id is not None:
+        await defer(flow_run, end.waiting.until, end.message)
+    return _state(end)
+
+
+async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
     async with opened(run_dir, flow_run=str(flow_run.id), **_told(launch, flow_run)) as session:
-        with stopping_on_signals(session):
-            await _order(session)
-            return await _end(session)
+        with stopping_on_signals(session, given_up=is_cancelling):
+            await _order(session, leaving=flow_run.deployment_id is not None)
+            return await session.end()
+
+
+def _woken(flow_run: FlowRun) -> bool:
+    """Say whether a flow run has been at work before, and has waited since."""
+    return flow_run.run_count > 1
 
 
 def _told(launch: Launch, flow_run: FlowRun) -> dict[str, Any]:
@@ -111,7 +135,7 @@ def _told(launch: Launch, flow_run: FlowRun) -> dict[str, Any]:
     What a run was made with it knows, and so does a flow run that was said it and has waited.
     """
     names = Launch.OF_A_START
-    if flow_run.run_count > 1:
+    if _woken(flow_run):
         names -= Launch.ONCE
     elif launch.run is not None:
         names |= Launch.CHANGEABLE
@@ -132,7 +156,7 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
         flow_run=flow_run.id,
         expected_start=flow_run.expected_start_time,
     )
-    if not is_run(run_dir) and (flow_run.run_count > 1 or launch.run):
+    if not is_run(run_dir) and (_woken(flow_run) or launch.run):
         raise RunGone(
             f"The run directory {run_dir} is gone: this flow run has nothing to go on with. "
             "It does not start afresh, since what was paid for would be paid for again."
@@ -140,12 +164,12 @@ def _place(launch: Launch, pipeline: str, flow_run: FlowRun) -> Path:
     return run_dir
 
 
-async def _order(session: Session) -> None:
-    """Do what is left of the run, in the lane that it is in."""
+async def _order(session: Session, *, leaving: bool) -> None:
+    """Do what is left of the run, in the lane that it is in; or all but wait, with `leaving`."""
     lane = session.batch_lane = _batch_lane(session)
     if session.lane == "batch":
         await canary(session)
-        await in_batches(lane, session.rest)
+        await in_batches(lane, session.rest, leaving=leaving)
     if session.lane == "realtime":
         await bring_in(lane, session.rest)
         await _in_realtime(session)
@@ -219,14 +243,13 @@ async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, A
         task.result()
 
 
-async def _end(session: Session) -> State[Any]:
-    """Say how it ended, in the manifest first and then to Prefect."""
-    end = await session.end()
+def _state(end: End) -> State[Any]:
+    """Say to Prefect how it ended; the manifest knows already."""
     match end.status:
         case Status.COMPLETE:
             return Completed(message=end.message)
         case Status.RUNNING:
-            return Completed(name="AwaitingBatch", message=end.message)
+            return Completed(name=AWAITING, message=end.message)
         case Status.CANCELLED:
             return Cancelled(message=end.message)
         case _:

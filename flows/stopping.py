@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from flows.pipes import say
 from tasks.session import Session
@@ -17,11 +17,17 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 @contextlib.contextmanager
-def stopping_on_signals(session: Session) -> Generator[None]:
-    """Let Ctrl-C, SIGTERM and the end of a terminal pause the run while the block runs."""
+def stopping_on_signals(session: Session, *, given_up: Callable[[], bool]) -> Generator[None]:
+    """Let Ctrl-C, SIGTERM and the end of a terminal pause the run while the block runs.
+
+    If the run is `given_up` when a signal comes, it is cancelled.
+    """
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
+        if given_up():
+            session.cancel()
+            return
         if session.brake.pulled:
             # As after kill -9: what was acknowledged is on disk, the calls in flight are lost.
             if sys.stderr.isatty():

@@ -45,6 +45,8 @@ STOPPING_SECONDS = 3600.0
 """How long a vendor may take to stop a batch."""
 SHARE_OF_STRAGGLERS = 0.02
 """Of a step's units: so few may be asked at once at its end."""
+LEAST_SECONDS_AWAY = 60.0
+"""Who has to start anew for each look, which takes seconds, does not come sooner."""
 CHUNKS_AT_ONCE = 4
 """Chunks that are judged at once: it keeps the sandbox busy while files are written."""
 
@@ -137,15 +139,18 @@ class BatchLane:
             if batch.state is BatchState.UNCERTAIN
         ]
 
-    def next_look(self) -> float:
-        """Return in how many seconds to look again, or to give batches up."""
+    def next_look(self, least: float = 0.0) -> float:
+        """Return in how many seconds to look again, or to give batches up.
+
+        Not in less than `least`, unless a person has said how often, or there is no time.
+        """
         if (interval := self.session.launch.interval) is not None:
             looking = interval
         else:
             now, batches = self.clock(), self.session.run.state.batches
             usual = usual_seconds(batches)
             looks = (patience(age_seconds(b, now), usual.get(b.provider)) for b in batches.open)
-            looking = min(looks, default=FIRST_SECONDS)
+            looking = max(min(looks, default=FIRST_SECONDS), least)
         looking = max(looking, self._told_to_wait)
         deadline = self.session.run.state.deadline
         return looking if deadline is None else min(looking, self._seconds_to(deadline))
@@ -160,7 +165,7 @@ class BatchLane:
         now = self.clock()
         told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
         reason = "; ".join(told) or "room at its providers"
-        return Waiting(now + timedelta(seconds=self.next_look()), reason)
+        return Waiting(now + timedelta(seconds=self.next_look(LEAST_SECONDS_AWAY)), reason)
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.clock()).total_seconds())
@@ -399,11 +404,17 @@ class BatchLane:
             paths.strays(batch.short).unlink(missing_ok=True)
 
 
-async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:
-    """Do everything that is left of a run in batches; or one look at them, if that was asked for.
+async def in_batches(
+    lane: BatchLane, rest: Callable[[float], Awaitable[object]], *, leaving: bool = False
+) -> None:
+    """Do everything that is left of a run in batches, or one look at them, if that was asked for.
 
-    `rest` waits for so many seconds, or until the run stops. An outage pauses the run. Past its
-    deadline what is left is for another lane.
+    An outage pauses the run. Past its deadline what is left is for another lane.
+
+    Args:
+        lane: The lane.
+        rest: Waits for so many seconds, or until the run stops.
+        leaving: Return as soon as there is nothing to do but wait.
     """
     session = lane.session
     while not session.brake.pulled and session.open_chunks():
@@ -421,8 +432,9 @@ async def in_batches(lane: BatchLane, rest: Callable[[float], Awaitable[object]]
             return
         if session.brake.pulled or moved or not session.open_chunks():
             continue
-        if not _pause_if_uncertain(lane):
-            await rest(lane.next_look())
+        if _pause_if_uncertain(lane) or leaving:
+            return
+        await rest(lane.next_look())
 
 
 async def bring_in(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:

@@ -18,9 +18,12 @@ from runs import (
     Counts,
     Results,
     Run,
+    RunState,
+    RunView,
     Status,
     Told,
     Verb,
+    Waiting,
     collect_outputs,
     disk_trouble,
     lasting,
@@ -42,7 +45,7 @@ from tasks.work import Due, Failed, Invalid, Open, Outcome, Returned, Skipped, V
 if TYPE_CHECKING:
     from tasks.batch_lane import BatchLane
 
-__all__ = ["End", "Session", "Tally", "find", "held"]
+__all__ = ["End", "Session", "Tally", "ended", "find", "held"]
 
 EARLY_HINTS = 60
 LATER_HINT_SECONDS = 5.0
@@ -54,6 +57,36 @@ class End(NamedTuple):
 
     status: Status
     message: str
+    waiting: Waiting | None = None
+    """What for, and until when, if it is left to whoever looks next."""
+
+
+CANCELLED = End(Status.CANCELLED, "cancelled; what came is kept")
+
+
+def ended(view: RunView) -> End | None:
+    """Return how a run has ended that nobody is to go on with; None if it is still to be worked on.
+
+    A pause is a person's, or a limit's: who merely waited for batches does not undo it.
+    """
+    match view.state.status:
+        case Status.COMPLETE:
+            return _complete(view.state)
+        case Status.CANCELLED:
+            return CANCELLED
+        case Status.PAUSED:
+            return _paused(view.name, str(view.state.paused_reason))
+        case _:
+            return None
+
+
+def _complete(state: RunState) -> End:
+    numbers = totals(state)
+    return End(Status.COMPLETE, f"{numbers.valid} of {numbers.units} valid")
+
+
+def _paused(run: str, reason: str) -> End:
+    return End(Status.PAUSED, f"{reason}; go on with: octobatch run {run}")
 
 
 @dataclass
@@ -293,8 +326,7 @@ class Session:
             if self.cancelled:
                 return await self._give_up()
             self.run.set_status(Status.PAUSED, reason=self.paused_for)
-            message = f"{self.paused_for}; go on with: octobatch run {self.run_dir.name}"
-            return End(Status.PAUSED, message)
+            return _paused(self.run_dir.name, self.paused_for)
         if self.open_chunks():
             return self._defer()
         await asyncio.to_thread(collect_outputs, self.run_dir)
@@ -302,21 +334,21 @@ class Session:
         if told is None:
             return await self.end()
         self.run.set_status(Status.COMPLETE, told=told)
-        numbers = totals(self.run.state)
-        return End(Status.COMPLETE, f"{numbers.valid} of {numbers.units} valid")
+        return _complete(self.run.state)
 
     def _defer(self) -> End:
         """Leave the run to whoever looks at its batches next."""
         assert self.batch_lane is not None, "only batches are waited for by nobody"
         waiting = self.batch_lane.waiting()
         self.run.set_status(Status.RUNNING, waiting=waiting)
-        return End(Status.RUNNING, f"{waiting.reason}; next look {waiting.until:%H:%M} UTC")
+        message = f"{waiting.reason}; next look {waiting.until:%H:%M} UTC"
+        return End(Status.RUNNING, message, waiting)
 
     async def _give_up(self) -> End:
         if self.batch_lane is not None:
             await self.batch_lane.stop()
         self.run.set_status(Status.CANCELLED)
-        return End(Status.CANCELLED, "cancelled; what came is kept")
+        return CANCELLED
 
     async def _afterwards(self) -> list[Told]:
         scripts = await run_scripts(self.run, self.pipeline, self.launch)
