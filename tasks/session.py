@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipelines import Launch, Passed, Pipeline, Scope
+from providers import points
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
@@ -219,6 +220,7 @@ class Session:
         made: list[int] = []
         if one.scope is Scope.FAN_OUT:
             made = self.run.write_children(chunk, children(outcomes, one))
+        points.at("settle.before_close")
         self.run.close_round(chunk, step, closing, children=made)
 
     async def rest(self, seconds: float) -> None:
