@@ -74,6 +74,7 @@ class BatchLane:
     works: Works | None = None
     """None: plainly."""
     clock: Callable[[], datetime] = field(default_factory=steady_clock)
+    _began: datetime = field(init=False)
     _unknown: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     _pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
     """Of askings that are repeated, by step."""
@@ -85,6 +86,9 @@ class BatchLane:
     """Seconds, by a vendor who had been asked too often at the last look."""
     _stopped: set[str] = field(default_factory=set[str])
     """Batches that their vendors were asked to stop for their age."""
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     async def settle(self) -> None:
         """Take every chunk as far as it comes without a vendor, and hand in what is to be asked.
@@ -144,7 +148,7 @@ class BatchLane:
         else:
             now, batches = self.clock(), self.session.run.state.batches
             usual = usual_seconds(batches)
-            looks = (patience(age_seconds(b, now), usual.get(b.provider)) for b in batches.open)
+            looks = (patience(self._age(b, now), usual.get(b.provider)) for b in batches.open)
             looking = min(looks, default=FIRST_SECONDS)
         looking = max(looking, self._told_to_wait)
         deadline = self.session.run.state.deadline
@@ -161,6 +165,12 @@ class BatchLane:
         told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
         reason = "; ".join(told) or "room at its providers"
         return Waiting(now + timedelta(seconds=self.next_look()), reason)
+
+    def _age(self, batch: Batch, now: datetime) -> float:
+        """Return a batch's age; one of the future is an earlier holder's, whose clock was off."""
+        if (batch.submitted_at or batch.intended_at) > now:
+            return (now - self._began).total_seconds()
+        return age_seconds(batch, now)
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.clock()).total_seconds())

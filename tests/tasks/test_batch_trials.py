@@ -78,7 +78,7 @@ def test_a_thousand_units_are_accounted_for(vendor, make_mill, url):
 def test_what_fails_in_many_chunks_travels_again_together(make_mill, url):
     """Five units in each of a hundred chunks: one batch."""
     run_dir = make_mill("openai", units=600, bent=WRONG_AT_FIRST)
-    view = finished(run_dir, most_at_once=1000)
+    view = finished(run_dir, shipping={"most_at_once": 1000})
     batches = tuple(view.state.batches.values())
     assert [len(batch.parcels) for batch in batches] == [*[1] * 100, 100]
     assert batches[-1].requests == 500
