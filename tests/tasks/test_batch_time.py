@@ -2,8 +2,14 @@
 
 import asyncio
 import json
+import select
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +23,8 @@ from tests.tasks.mill import CONFIG
 
 pytestmark = SDK_WARNINGS
 
+CHECKOUT = Path(__file__).parents[2]
+A_MINUTE, A_DAY = 60, timedelta(days=1)
 THREE_STEPS = {
     "config.yaml": json.dumps(
         {
@@ -26,9 +34,6 @@ THREE_STEPS = {
         }
     )
 }
-
-
-A_MINUTE, A_DAY = 60, timedelta(days=1)
 
 
 def test_chunks_do_not_wait_for_one_another(make_mill, url):
@@ -100,3 +105,33 @@ def test_clock_that_is_wrong_at_the_start_does_little(off, make_mill, url):
     assert runs.read(run_dir).state.status is Status.COMPLETE
     assert len(hours.rests) < 120  # and not the 720 of a look every five seconds
     assert max(hours.rests) <= 300
+
+
+INTERVAL_SECONDS = 0.2
+WATCHING = """
+import asyncio, sys, time
+from pathlib import Path
+from providers import points
+from tests.tasks.mill import through
+points.on(lambda point: print(time.monotonic(), flush=True) if point == "poll.after" else None)
+asyncio.run(through(Path(sys.argv[1]), interval=float(sys.argv[2])))
+"""
+"""Works on a run, and tells when it has looked at its batches."""
+
+
+def test_who_was_asleep_looks_once(make_mill, url):
+    """Stopped for ten looks, a run makes up for none of them: one look, and then as before."""
+    client.batches(url, seconds=1000)
+    run_dir = make_mill("anthropic", units=10)
+    words = [sys.executable, "-c", WATCHING, str(run_dir), str(INTERVAL_SECONDS)]
+    with subprocess.Popen(words, cwd=CHECKOUT, stdout=subprocess.PIPE, bufsize=0) as running:
+        assert running.stdout is not None
+        looks = [float(running.stdout.readline()) for _ in range(3)]
+        running.send_signal(signal.SIGSTOP)
+        while select.select([running.stdout], [], [], 10 * INTERVAL_SECONDS)[0]:
+            looks.append(float(running.stdout.readline()))
+        running.send_signal(signal.SIGCONT)
+        after = [float(running.stdout.readline()) for _ in range(5)]
+        running.kill()
+    assert after[0] - looks[-1] > 10 * INTERVAL_SECONDS
+    assert all(later - look > INTERVAL_SECONDS / 2 for look, later in pairwise(after))
