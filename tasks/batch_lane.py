@@ -250,9 +250,9 @@ class BatchLane:
             if self.session.pipeline.step(step).scope is not Scope.CHUNK:
                 await self._works.advance(step, chunk)
                 continue
-            stage = self.session.run.state.chunks[chunk].stage
-            if stage is Stage.SUBMITTED or self.shipping.is_waiting(chunk):
+            if self._is_on_its_way(chunk):
                 return
+            stage = self.session.run.state.chunks[chunk].stage
             verb: Verb = "submit" if stage is Stage.PENDING else "collect"
             if verb == "submit" and not self.shipping.has_room(step):
                 return  # what cannot be handed in yet is not worded yet
@@ -268,8 +268,11 @@ class BatchLane:
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
         """Judge what is there of a chunk; put what is to be asked into parcels, and count it.
 
-        First askings travel by chunk, repeated ones with those of other chunks.
+        First askings travel by chunk, repeated ones with those of other chunks. Doing it twice is
+        doing it once.
         """
+        if self._is_on_its_way(chunk):
+            return 1
         alone = verb == "submit" and not is_retry(chunk)
         pool = self._pool(step) if alone else self._repeats(step)
         points.at("advance.before")
@@ -280,6 +283,12 @@ class BatchLane:
         elif left["open"]:
             self._again[step][chunk] = left["open"]
         return left["open"]
+
+    def _is_on_its_way(self, chunk: str) -> bool:
+        """Say whether what is to be asked of a chunk is in a parcel already."""
+        stage = self.session.run.state.chunks[chunk].stage
+        pooled = any(chunk in chunks for chunks in self._again.values())
+        return stage is Stage.SUBMITTED or pooled or self.shipping.is_waiting(chunk)
 
     @property
     def _works(self) -> Works:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["End", "Session", "Tally", "find", "held"]
 
+COUNTED = ("in", "valid", "failed", "sent_back", "open")
 EARLY_HINTS = 60
 LATER_HINT_SECONDS = 5.0
 ROUNDS_PER_HINT_SECOND = 20
@@ -155,6 +156,8 @@ class Session:
         chunk: str,
         through: Callable[[list[Due], "_Sink"], Awaitable[list[Outcome]]],
     ) -> dict[str, int]:
+        if self.run.state.chunks[chunk].step != step:
+            return dict.fromkeys(COUNTED, 0)  # a task is repeated: its work is done
         began = time.monotonic()
         self._resting.pop(chunk, None)
         units = due(self.run, step, chunk)
@@ -180,13 +183,8 @@ class Session:
                 self._resting[chunk] = step, tally.counts()
             if self.brake.pulled:
                 self.hint(force=True)
-        return {
-            "in": closing.entered,
-            "valid": closing.passed,
-            "failed": closing.lost,
-            "sent_back": closing.returned,
-            "open": closing.open,
-        }
+        told = closing.entered, closing.passed, closing.lost, closing.returned, closing.open
+        return dict(zip(COUNTED, told, strict=True))
 
     def _sink(self, results: Results | None, tally: Tally, chunk: str) -> "_Sink":
         def judged(due: Due, number: int, verdict: Passed | Failed) -> None:

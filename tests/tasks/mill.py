@@ -74,12 +74,10 @@ def write_mill(
         (folder / name).write_text(text)
 
 
-def lane_of(session: Session, **shipping) -> BatchLane:
+def lane_of(session: Session, *, settle_seconds: float = 0.0, **shipping) -> BatchLane:
     """Give a session a batch lane that does not wait for lists that lag behind."""
-    session.batch_lane = BatchLane(
-        session,
-        Shipping(session.run, session.desk, settle_seconds=0.0, **shipping),
-    )
+    handing_in = Shipping(session.run, session.desk, settle_seconds=settle_seconds, **shipping)
+    session.batch_lane = BatchLane(session, handing_in)
     return session.batch_lane
 
 
