@@ -38,7 +38,12 @@ A reply of the first batch is so many megabytes longer than it was.
 """
 ONE_STEP = {
     "config.yaml": json.dumps(
-        {**CONFIG, "chunk_size": 20, "pipeline": [{**CONFIG["pipeline"][0], "max_tokens": 100_000}]}
+        {
+            **CONFIG,
+            "chunk_size": 20,
+            "min_pass_rate": 0,
+            "pipeline": [{**CONFIG["pipeline"][0], "max_tokens": 100_000}],
+        }
     )
 }
 

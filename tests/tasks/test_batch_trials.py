@@ -9,7 +9,7 @@ import runs
 from providers.emulator import client
 from runs import RunView
 from tests.providers.asking import SDK_WARNINGS
-from tests.tasks.mill import CONFIG, VENDORS, finished
+from tests.tasks.mill import CONFIG, STEPS, VENDORS, finished
 
 pytestmark = SDK_WARNINGS
 
@@ -20,7 +20,9 @@ NOW_AND_THEN_WRONG = {
     for step, good in (("write", '{"word": "w-{{ unit_id }}"}'), ("grade", '{"grade": {{ size }}}'))
 }
 WRONG_AT_FIRST = {
-    "config.yaml": json.dumps({**CONFIG, "chunk_size": 6, "pipeline": CONFIG["pipeline"][:1]}),
+    "config.yaml": json.dumps(
+        {**CONFIG, "chunk_size": 6, "min_pass_rate": 0, "pipeline": STEPS[:1]}
+    ),
     "rehearsal/write.jinja2": "{% if attempt == 1 and unit_id[1:] | int % 6 %}Well."
     '{% else %}{"word": "w-{{ unit_id }}"}{% endif %}',
 }
