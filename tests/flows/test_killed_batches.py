@@ -1,7 +1,6 @@
 """The real command line, killed at each vendor: one process after the other, none of them warm."""
 
 import asyncio
-import json
 import signal
 
 import pytest
@@ -12,7 +11,7 @@ from pipelines import Launch
 from providers.emulator import client
 from tasks.create import create_run
 from tests.providers.asking import SDK_WARNINGS
-from tests.tasks.mill import CONFIG, VENDORS, derived, through, write_mill
+from tests.tasks.mill import STEPS, VENDORS, derived, through, write_mill
 
 pytestmark = [pytest.mark.cold, SDK_WARNINGS]
 
@@ -25,27 +24,16 @@ points.on(lambda point: point == where and os.kill(os.getpid(), signal.SIGKILL))
 enter()
 """
 """`octobatch`, killed where its first argument says."""
-THREE_VENDORS = {
-    "config.yaml": json.dumps(
-        {
-            **CONFIG,
-            "chunk_size": 2,
-            "pipeline": [
-                {**CONFIG["pipeline"][0], "name": vendor, "provider": vendor} for vendor in VENDORS
-            ],
-        }
-    ),
-    **{
-        f"rehearsal/{vendor}.jinja2": '{"word": "' + vendor + '-{{ unit_id }}"}'
-        for vendor in VENDORS
-    },
+STEPS_OF_VENDORS = [{**STEPS[0], "name": vendor, "provider": vendor} for vendor in VENDORS]
+REHEARSALS = {
+    f"rehearsal/{vendor}.jinja2": '{"word": "' + vendor + '-{{ unit_id }}"}' for vendor in VENDORS
 }
 KILLED_AT = {"openai": "submit.after_accept", "anthropic": "settle.mid", "gemini": "download.mid"}
 
 
 def test_killed_at_each_vendor_a_run_ends_as_if_undisturbed(shell, tmp_path, monkeypatch):
     """`octobatch run last` goes on each time: the same bytes, the same bill, no batch twice."""
-    write_mill(tmp_path / "Mill", 6, 2, bent=THREE_VENDORS)
+    write_mill(tmp_path / "Mill", 6, 2, pipeline=STEPS_OF_VENDORS, bent=REHEARSALS)
     url = client.start(shell.root)
     client.reset(shell.root)
     made = ("run", str(tmp_path / "Mill"), "--batch", "--emulate", "--yes", "--name", "cold")

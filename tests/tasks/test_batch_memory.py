@@ -9,7 +9,7 @@ import pytest
 
 import runs
 from providers.emulator import client
-from tests.tasks.mill import CONFIG
+from tests.tasks.mill import STEPS
 
 CHECKOUT = Path(__file__).parents[2]
 MOST_MEGABYTES = 300
@@ -36,16 +36,7 @@ print(most // (1024 if sys.platform == "linux" else 1024 * 1024))
 
 A reply of the first batch is so many megabytes longer than it was.
 """
-ONE_STEP = {
-    "config.yaml": json.dumps(
-        {
-            **CONFIG,
-            "chunk_size": 20,
-            "min_pass_rate": 0,
-            "pipeline": [{**CONFIG["pipeline"][0], "max_tokens": 100_000}],
-        }
-    )
-}
+ONE_STEP = {"pipeline": [{**STEPS[0], "max_tokens": 100_000}], "min_pass_rate": 0}
 
 
 def megabytes(run_dir: Path, longer: int = 0) -> int:
@@ -70,7 +61,7 @@ def test_large_file_goes_through_in_pieces(units, kilobytes, make_mill, url):
             {"match": "BATCH ", "do": "text", "text": long},
         ],
     )
-    run_dir = make_mill("openai", units=units, bent=ONE_STEP)
+    run_dir = make_mill("openai", units=units, chunk_size=20, config=ONE_STEP)
     took = megabytes(run_dir)
     view = runs.read(run_dir)
     assert runs.totals(view.state).valid == units
@@ -80,7 +71,7 @@ def test_large_file_goes_through_in_pieces(units, kilobytes, make_mill, url):
 
 def test_reply_of_fifty_megabytes_is_not_taken_for_one(make_mill, url):
     """Its unit is asked again: what the line may have cost is in the books."""
-    run_dir = make_mill("openai", units=10, bent=ONE_STEP)
+    run_dir = make_mill("openai", units=10, config=ONE_STEP)
     assert megabytes(run_dir, longer=50) < MOST_MEGABYTES
     totals = runs.totals(runs.read(run_dir).state)
     assert (totals.valid, totals.attempts) == (10, 10)

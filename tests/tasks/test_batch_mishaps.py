@@ -11,7 +11,7 @@ from runs import Status
 from tasks.batch_lane import in_batches
 from tasks.opening import opened
 from tests.providers.asking import SDK_WARNINGS
-from tests.tasks.mill import CONFIG, VENDORS, derived, finished, lane_of, through
+from tests.tasks.mill import VENDORS, derived, finished, lane_of, through
 
 pytestmark = SDK_WARNINGS
 
@@ -20,7 +20,6 @@ CREATION = {
     "anthropic": "POST /anthropic/v1/messages/batches",
     "gemini": ":batchGenerateContent",
 }
-ASKED_ONCE = {"config.yaml": json.dumps({**CONFIG, "max_retries": 0})}
 STRANGE_REPLIES = {
     "fenced": '```json\n{"word": "fine"}\n```',
     "prose": "I would rather not say.",
@@ -49,6 +48,17 @@ def test_batch_that_is_rejected_fails_its_units_and_no_others(vendor, make_mill,
     records = [json.loads(line) for line in view.paths.failures.read_text().splitlines()]
     assert {record["failure_stage"] for record in records} == {"rejected"}
     assert "script" in records[0]["errors"][0]["message"]
+
+
+def test_request_that_is_never_served_fails_in_the_end(make_mill, url):
+    """It travels six times; nothing was paid for it, and nobody waits for it for ever."""
+    client.script(url, [{"match": "BATCH ", "contains": "u0003", "do": "status", "status": 500}])
+    view = finished(make_mill("openai", units=10))
+    totals = runs.totals(view.state)
+    assert (totals.valid, totals.failed, totals.possible_usd) == (9, 1, 0)
+    (record,) = map(json.loads, view.paths.failures.read_text().splitlines())
+    assert (record["unit_id"], record["failure_stage"]) == ("u0003", "transport")
+    assert len(client.ledger(url).batches["openai"]) == 7
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -112,7 +122,7 @@ def test_strange_reply_is_judged_as_in_realtime(kind, make_mill, root, url):
     for lane in ("batch", "realtime"):
         client.reset(root)
         client.script(url, [rule])
-        view = finished(make_mill("openai", units=10, bent=ASKED_ONCE), lane=lane)
+        view = finished(make_mill("openai", units=10, config={"max_retries": 0}), lane=lane)
         ends.append(derived(view.paths.dir))
     assert ends[0] == ends[1]
     assert runs.totals(view.state).failed == (kind not in FINE)

@@ -1,7 +1,6 @@
 """When batches are looked at, hour after hour, whatever the clock on the wall does meanwhile."""
 
 import asyncio
-import json
 import select
 import signal
 import subprocess
@@ -19,29 +18,21 @@ from runs import Status
 from tasks.opening import opened
 from tests.providers.asking import SDK_WARNINGS
 from tests.tasks.emulated_time import Hours
-from tests.tasks.mill import CONFIG
+from tests.tasks.mill import STEPS
 
 pytestmark = SDK_WARNINGS
 
 CHECKOUT = Path(__file__).parents[2]
 A_MINUTE, A_DAY = 60, timedelta(days=1)
-THREE_STEPS = {
-    "config.yaml": json.dumps(
-        {
-            **CONFIG,
-            "chunk_size": 1,
-            "pipeline": [{**CONFIG["pipeline"][0], "name": name} for name in ("a", "b", "c")],
-        }
-    )
-}
+THREE_STEPS = {"pipeline": [{**STEPS[0], "name": name} for name in ("a", "b", "c")]}
 
 
 def test_chunks_do_not_wait_for_one_another(make_mill, url):
     """A hundred of them, three steps of a minute at the vendor: it hardly takes more than three."""
     client.batches(url, seconds=A_MINUTE)
     hours = Hours(url)
-    run_dir = make_mill("anthropic", units=100, bent=THREE_STEPS)
-    asyncio.run(hours.through(run_dir, most_at_once=100))
+    run_dir = make_mill("anthropic", units=100, chunk_size=1, config=THREE_STEPS)
+    asyncio.run(hours.through(run_dir))
     assert runs.read(run_dir).state.status is Status.COMPLETE
     assert len(client.ledger(url).batches["anthropic"]) == 300
     assert hours.now <= 1.3 * 3 * A_MINUTE
@@ -51,11 +42,12 @@ def test_who_waits_for_room_is_no_nuisance(make_mill, url):
     """More batches are made than may be at the vendor: it is asked no more often for that."""
     client.batches(url, seconds=A_MINUTE)
     hours = Hours(url)
-    run_dir = make_mill("anthropic", units=8, chunk_size=1)
+    config = {"api": {"max_inflight_batches": 2}}
+    run_dir = make_mill("anthropic", units=8, chunk_size=1, config=config)
 
     async def within_a_while() -> None:
         async with asyncio.timeout(30):
-            await hours.through(run_dir, most_at_once=2)
+            await hours.through(run_dir)
 
     asyncio.run(within_a_while())
     assert runs.read(run_dir).state.status is Status.COMPLETE

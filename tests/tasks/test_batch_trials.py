@@ -9,7 +9,7 @@ import runs
 from providers.emulator import client
 from runs import RunView
 from tests.providers.asking import SDK_WARNINGS
-from tests.tasks.mill import CONFIG, STEPS, VENDORS, finished
+from tests.tasks.mill import STEPS, VENDORS, finished
 
 pytestmark = SDK_WARNINGS
 
@@ -20,13 +20,10 @@ NOW_AND_THEN_WRONG = {
     for step, good in (("write", '{"word": "w-{{ unit_id }}"}'), ("grade", '{"grade": {{ size }}}'))
 }
 WRONG_AT_FIRST = {
-    "config.yaml": json.dumps(
-        {**CONFIG, "chunk_size": 6, "min_pass_rate": 0, "pipeline": STEPS[:1]}
-    ),
     "rehearsal/write.jinja2": "{% if attempt == 1 and unit_id[1:] | int % 6 %}Well."
     '{% else %}{"word": "w-{{ unit_id }}"}{% endif %}',
 }
-"""One step; five of any six units that follow one another."""
+"""Five of any six units that follow one another."""
 
 
 def ids(file: Path) -> list[str]:
@@ -79,8 +76,9 @@ def test_a_thousand_units_are_accounted_for(vendor, make_mill, url):
 
 def test_what_fails_in_many_chunks_travels_again_together(make_mill, url):
     """Five units in each of a hundred chunks: one batch."""
-    run_dir = make_mill("openai", units=600, bent=WRONG_AT_FIRST)
-    view = finished(run_dir, shipping={"most_at_once": 1000})
+    one_step = {"pipeline": STEPS[:1], "min_pass_rate": 0}
+    run_dir = make_mill("openai", units=600, chunk_size=6, config=one_step, bent=WRONG_AT_FIRST)
+    view = finished(run_dir)
     batches = tuple(view.state.batches.values())
     assert [len(batch.parcels) for batch in batches] == [*[1] * 100, 100]
     assert batches[-1].requests == 500
