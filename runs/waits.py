@@ -56,7 +56,8 @@ def usual_seconds(batches: Batches) -> Mapping[str, float]:
     for batch in batches.ended(REMEMBERED):
         if batch.submitted_at and batch.ended_at and batch.queue is None:
             span = (batch.ended_at - batch.submitted_at).total_seconds()
-            took[batch.provider].append(max(0.0, span))
+            if span >= 0:  # else the clock was set in between
+                took[batch.provider].append(span)
     return {provider: median(spans) for provider, spans in took.items()}
 
 

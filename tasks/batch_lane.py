@@ -76,6 +76,7 @@ class BatchLane:
     works: Works | None = None
     """None: plainly."""
     clock: Callable[[], datetime] = field(default_factory=steady_clock)
+    _began: datetime = field(init=False)
     _unknown: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     _pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
     """Of askings that are repeated, by step."""
@@ -87,6 +88,9 @@ class BatchLane:
     """Seconds, by a vendor who had been asked too often at the last look."""
     _stopped: set[str] = field(default_factory=set[str])
     """Batches that their vendors were asked to stop for their age."""
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     async def settle(self) -> None:
         """Take every chunk as far as it comes without a vendor, and hand in what is to be asked.
@@ -149,7 +153,7 @@ class BatchLane:
         else:
             now, batches = self.clock(), self.session.run.state.batches
             usual = usual_seconds(batches)
-            looks = (patience(age_seconds(b, now), usual.get(b.provider)) for b in batches.open)
+            looks = (patience(self._age(b, now), usual.get(b.provider)) for b in batches.open)
             looking = max(min(looks, default=FIRST_SECONDS), least)
         looking = max(looking, self._told_to_wait)
         deadline = self.session.run.state.deadline
@@ -166,6 +170,12 @@ class BatchLane:
         told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
         reason = "; ".join(told) or "room at its providers"
         return Waiting(now + timedelta(seconds=self.next_look(LEAST_SECONDS_AWAY)), reason)
+
+    def _age(self, batch: Batch, now: datetime) -> float:
+        """Return a batch's age; one of the future is an earlier holder's, whose clock was off."""
+        if (batch.submitted_at or batch.intended_at) > now:
+            return (now - self._began).total_seconds()
+        return age_seconds(batch, now)
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.clock()).total_seconds())
@@ -245,9 +255,9 @@ class BatchLane:
             if self.session.pipeline.step(step).scope is not Scope.CHUNK:
                 await self._works.advance(step, chunk)
                 continue
-            stage = self.session.run.state.chunks[chunk].stage
-            if stage is Stage.SUBMITTED or self.shipping.is_waiting(chunk):
+            if self._is_on_its_way(chunk):
                 return
+            stage = self.session.run.state.chunks[chunk].stage
             verb: Verb = "submit" if stage is Stage.PENDING else "collect"
             if verb == "submit" and not self.shipping.has_room(step):
                 return  # what cannot be handed in yet is not worded yet
@@ -263,8 +273,11 @@ class BatchLane:
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
         """Judge what is there of a chunk; put what is to be asked into parcels, and count it.
 
-        First askings travel by chunk, repeated ones with those of other chunks.
+        First askings travel by chunk, repeated ones with those of other chunks. Doing it twice is
+        doing it once.
         """
+        if self._is_on_its_way(chunk):
+            return 1
         alone = verb == "submit" and not is_retry(chunk)
         pool = self._pool(step) if alone else self._repeats(step)
         points.at("advance.before")
@@ -275,6 +288,12 @@ class BatchLane:
         elif left["open"]:
             self._again[step][chunk] = left["open"]
         return left["open"]
+
+    def _is_on_its_way(self, chunk: str) -> bool:
+        """Say whether what is to be asked of a chunk is in a parcel already."""
+        stage = self.session.run.state.chunks[chunk].stage
+        pooled = any(chunk in chunks for chunks in self._again.values())
+        return stage is Stage.SUBMITTED or pooled or self.shipping.is_waiting(chunk)
 
     @property
     def _works(self) -> Works:

@@ -22,8 +22,9 @@ from tasks.policy import FailureClass
 
 __all__ = ["Harvest", "harvest", "reject"]
 
-MOST_LINE_BYTES = 64 * 1024 * 1024
-"""A longer line is nobody's reply; it is not read into memory."""
+MOST_LINE_BYTES = 16 * 1024 * 1024
+"""A longer line is nobody's reply (models say at most some hundred thousand tokens): it is not read
+into memory, where judging it would take several times as much."""
 FILES_OPEN = 64
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipelines import Launch, Passed, Pipeline, Scope
+from providers import points
 from providers.errors import Misconfigured, Unreachable
 from runs import (
     Attempt,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["End", "Session", "Tally", "ended", "find", "held"]
 
+COUNTED = ("in", "valid", "failed", "sent_back", "open")
 EARLY_HINTS = 60
 LATER_HINT_SECONDS = 5.0
 ROUNDS_PER_HINT_SECOND = 20
@@ -187,6 +189,8 @@ class Session:
         chunk: str,
         through: Callable[[list[Due], "_Sink"], Awaitable[list[Outcome]]],
     ) -> dict[str, int]:
+        if self.run.state.chunks[chunk].step != step:
+            return dict.fromkeys(COUNTED, 0)  # a task is repeated: its work is done
         began = time.monotonic()
         self._resting.pop(chunk, None)
         units = due(self.run, step, chunk)
@@ -212,13 +216,8 @@ class Session:
                 self._resting[chunk] = step, tally.counts()
             if self.brake.pulled:
                 self.hint(force=True)
-        return {
-            "in": closing.entered,
-            "valid": closing.passed,
-            "failed": closing.lost,
-            "sent_back": closing.returned,
-            "open": closing.open,
-        }
+        told = closing.entered, closing.passed, closing.lost, closing.returned, closing.open
+        return dict(zip(COUNTED, told, strict=True))
 
     def _sink(self, results: Results | None, tally: Tally, chunk: str) -> "_Sink":
         def judged(due: Due, number: int, verdict: Passed | Failed) -> None:
@@ -252,6 +251,7 @@ class Session:
         made: list[int] = []
         if one.scope is Scope.FAN_OUT:
             made = self.run.write_children(chunk, children(outcomes, one))
+        points.at("settle.before_close")
         self.run.close_round(chunk, step, closing, children=made)
 
     async def rest(self, seconds: float) -> None:

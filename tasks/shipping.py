@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from tasks.harvest import reject
 from tasks.parcels import Most, Sealed, intent_of
 from tasks.purse import Purse
 from tasks.room import FIRST_PATIENCE_SECONDS, Room, line_of, patience
+from tasks.steady import steady_clock
 
 __all__ = ["Shipping"]
 
@@ -42,6 +43,7 @@ class Shipping:
     run: Run
     desk: Desk
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = field(default_factory=steady_clock)
     settle_seconds: float = SETTLE_SECONDS
     patience_seconds: float = FIRST_PATIENCE_SECONDS
     """How long a model's queue that was too full is left alone at first."""
@@ -201,7 +203,7 @@ class Shipping:
             batch.key,
             BatchState.SUBMITTED,
             batch_id=batch_id,
-            submitted_at=datetime.now(UTC),
+            submitted_at=self.now(),
             **changes,
         )
         points.at("submit.after_submitted")

@@ -10,7 +10,16 @@ __all__ = ["steady_clock"]
 _ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def steady_clock() -> Callable[[], datetime]:
+def elapsed() -> float:
+    """Return the seconds since some moment."""
+    return time.clock_gettime(_ELAPSED)
+
+
+def steady_clock(
+    *,
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    elapsed: Callable[[], float] = elapsed,
+) -> Callable[[], datetime]:
     """Return a clock that is right now, by the system's, and from then on goes by itself (UTC)."""
-    began, elapsed = datetime.now(UTC), time.clock_gettime(_ELAPSED)
-    return lambda: began + timedelta(seconds=time.clock_gettime(_ELAPSED) - elapsed)
+    began, since = wall(), elapsed()
+    return lambda: began + timedelta(seconds=elapsed() - since)

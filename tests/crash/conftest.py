@@ -19,6 +19,7 @@ from tasks.create import create_run
 CHECKOUT = Path(__file__).parents[2]
 IN_FLIGHT = 8
 LATENCY_SECONDS = 0.01
+"""Where a run is killed at any moment: calls are in flight then."""
 
 
 @dataclass
@@ -50,17 +51,17 @@ def crash_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Emulator:
-    """The emulator of all trials, a little slow: calls are in flight when a run is killed."""
+    """The emulator of all trials."""
 
     root: Path
     url: str
 
-    def forget(self) -> None:
+    def forget(self, latency_seconds: float = 0.0) -> None:
         """Start a new ledger; calls of those who were killed end first."""
         while (client.status(self.root) or {})["in_flight"]:
             pass
         client.reset(self.root)
-        client.latency(self.url, LATENCY_SECONDS)
+        client.latency(self.url, latency_seconds)
 
     def ledger(self) -> client.Ledger:
         """Return what was charged since."""

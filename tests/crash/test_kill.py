@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import runs
-from tests.crash.conftest import IN_FLIGHT, Emulator, Warm
+from tests.crash.conftest import IN_FLIGHT, LATENCY_SECONDS, Emulator, Warm
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def undisturbed(warm, made, emulator, crash_root):
     warm.work(run_dir, kill_after=None)  # the first fork still imports a little
     shutil.rmtree(run_dir)
     shutil.copytree(made, run_dir)
-    emulator.forget()
+    emulator.forget(LATENCY_SECONDS)
     ended = warm.work(run_dir, kill_after=None)
     assert ended["code"] == 0, (run_dir / "RUN_LOG.txt").read_text()
     numbers = runs.totals(runs.read(run_dir).state)
@@ -69,7 +69,7 @@ def trial(seed: int, warm: Warm, made: Path, emulator: Emulator, undisturbed: Un
     chance = random.Random(seed)
     run_dir = made.parent / f"trial-{seed}"
     shutil.copytree(made, run_dir)
-    emulator.forget()
+    emulator.forget(LATENCY_SECONDS)
     kills = 0
     for _ in range(chance.randint(1, 3)):
         moment = chance.uniform(0, undisturbed.seconds)
@@ -99,7 +99,7 @@ def test_killed_while_units_are_on_their_way_back(warm, made, emulator, undistur
     for percent in range(30, 95, 3):
         shutil.rmtree(run_dir, ignore_errors=True)
         shutil.copytree(made, run_dir)
-        emulator.forget()
+        emulator.forget(LATENCY_SECONDS)
         warm.work(run_dir, kill_after=undisturbed.seconds * percent / 100)
         chunks = runs.read(run_dir).state.chunks.values()
         if any(chunk.detours and chunk.due for chunk in chunks):

@@ -1,5 +1,6 @@
 """A run that has its results, and a pipeline made to be bent by each test."""
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,12 +12,14 @@ import pytest
 
 import pipelines
 import runs
-from pipelines import Pipeline
+from pipelines import Launch, Pipeline
 from providers.emulator import client
 from runs import Run, RunSpec, StepSpec
+from tasks.create import create_run
 from tasks.opening import opened
 from tasks.order import in_order
 from tests.conftest import forget_children
+from tests.tasks.mill import write_mill
 
 CONFIG = """\
 name: Tell
@@ -85,5 +88,33 @@ def make_pipeline(tmp_path: Path) -> Callable[..., Pipeline]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         return pipelines.load(tmp_path / "Tell")
+
+    return make
+
+
+@pytest.fixture
+def url(root: Path) -> str:
+    """Return where the emulator is."""
+    return client.start(root)
+
+
+@pytest.fixture
+def make_mill(root: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return a maker of runs in batches of a pipeline of three steps."""
+
+    def make(
+        vendor: str,
+        *,
+        units: int = 30,
+        chunk_size: int = 10,
+        config: Mapping[str, Any] | None = None,
+        bent: Mapping[str, str] | None = None,
+        **launch: Any,
+    ) -> Path:
+        write_mill(tmp_path / "Mill", units, chunk_size, bent=bent or {}, **(config or {}))
+        run_dir = root / f"mill-{random.getrandbits(64):x}"
+        launched = Launch(pipeline="Mill", emulate=True, provider=vendor, lane="batch", **launch)
+        create_run(pipelines.load(tmp_path / "Mill"), launched, run_dir)
+        return run_dir
 
     return make

@@ -1,135 +1,22 @@
 """Whole runs in batches, without Prefect: every unit accounted for, nothing paid twice."""
 
 import asyncio
-import json
-import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-import pipelines
 import runs
-from pipelines import Launch
 from providers.batches import End
 from providers.emulator import client
 from runs import BatchState, RunView, Status
-from tasks.batch_lane import BatchLane, bring_in, in_batches
-from tasks.canary import canary
-from tasks.create import create_run
+from tasks.batch_lane import bring_in, in_batches
 from tasks.opening import opened
 from tasks.order import in_order
-from tasks.session import Session
-from tasks.shipping import Shipping
 from tests.providers.asking import SDK_WARNINGS
+from tests.tasks.mill import STEPS, VENDORS, derived, finished, lane_of, through
 
 pytestmark = SDK_WARNINGS
-
-VENDORS = ("openai", "anthropic", "gemini")
-STEPS = (
-    {"name": "write", "template": "write.jinja2", "output_schema": "write.json"},
-    {"name": "measure", "scope": "expression", "expressions": {"size": "len(word)"}},
-    {"name": "grade", "template": "grade.jinja2", "output_schema": "grade.json"},
-)
-CONFIG = {
-    "name": "Mill",
-    "items_source": "items.jsonl",
-    "chunk_size": 10,
-    "max_retries": 3,
-    "pipeline": list(STEPS),
-}
-FILES = {
-    "templates/write.jinja2": "Write a word for {{ unit_id }}.",
-    "templates/grade.jinja2": "Grade {{ word }} of {{ size }}.",
-    "schemas/write.json": json.dumps(
-        {
-            "type": "object",
-            "properties": {"word": {"type": "string"}},
-            "required": ["word"],
-            "additionalProperties": False,
-        }
-    ),
-    "schemas/grade.json": json.dumps(
-        {
-            "type": "object",
-            "properties": {"grade": {"type": "integer"}},
-            "required": ["grade"],
-            "additionalProperties": False,
-        }
-    ),
-    "rehearsal/grade.jinja2": '{"grade": {{ size }}}',
-}
-
-
-def write_mill(
-    folder: Path, units: int, chunk_size: int, *, said: str = "w-{{ unit_id }}", **config
-) -> None:
-    files = {
-        **FILES,
-        "rehearsal/write.jinja2": f'{{"word": "{said}"}}',
-        "config.yaml": json.dumps({**CONFIG, "chunk_size": chunk_size, **config}),
-        "items.jsonl": "\n".join(json.dumps({"id": f"u{n:04d}"}) for n in range(units)),
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-
-
-def lane_of(session: Session, **shipping) -> BatchLane:
-    session.batch_lane = BatchLane(
-        session,
-        Shipping(session.run, session.desk, settle_seconds=0.0, **shipping),
-    )
-    return session.batch_lane
-
-
-async def through(run_dir: Path, *, shipping=None, interval: float = 0.02, **said) -> None:
-    async with opened(run_dir, interval=interval, **said) as session:
-        if session.lane == "batch":
-            await canary(session)
-            await in_batches(lane_of(session, **(shipping or {})), session.rest)
-        if session.lane == "realtime":
-            await bring_in(lane_of(session), session.rest)
-            await in_order(session, session.advance)
-        await session.end()
-
-
-@pytest.fixture
-def url(root):
-    return client.start(root)
-
-
-@pytest.fixture
-def make_mill(root, tmp_path):
-    """Make a run of a pipeline of two asking steps with an expression step between."""
-
-    def make(vendor: str, *, units: int = 30, chunk_size: int = 10, config=None, **launch) -> Path:
-        write_mill(tmp_path / "Mill", units, chunk_size, **(config or {}))
-        run_dir = root / f"mill-{random.getrandbits(64):x}"
-        launched = Launch(pipeline="Mill", emulate=True, provider=vendor, lane="batch", **launch)
-        create_run(pipelines.load(tmp_path / "Mill"), launched, run_dir)
-        return run_dir
-
-    return make
-
-
-def finished(run_dir: Path, **how) -> RunView:
-    asyncio.run(through(run_dir, **how))
-    view = runs.read(run_dir)
-    assert view.state.status is Status.COMPLETE, view.state.paused_reason
-    assert view.state.batches.open == ()
-    assert runs.totals(view.state).open == 0
-    return view
-
-
-def derived(run_dir: Path) -> dict[str, bytes]:
-    """Return the files that are functions of what was answered."""
-    return {
-        str(path.relative_to(run_dir)): path.read_bytes()
-        for pattern in ("*_validated.jsonl", "*_failures.jsonl", "outputs/*.jsonl")
-        for path in sorted(run_dir.rglob(pattern))
-    }
 
 
 def lanes(view: RunView, step: str) -> Counter[str]:

@@ -20,7 +20,7 @@ from tasks.batch_lane import in_batches
 from tasks.create import create_run
 from tasks.opening import opened
 from tests.providers.asking import SDK_WARNINGS
-from tests.tasks.test_batch_lane import finished, lane_of, through, write_mill
+from tests.tasks.mill import finished, lane_of, through, write_mill
 
 pytestmark = SDK_WARNINGS
 

@@ -16,7 +16,6 @@ from tests.tasks import test_batch_lane, test_rounds
 from tests.tasks.test_rounds import FANNED, FANNED_FILES, GOOD_AT, asked, rows, through
 
 make, mill = test_rounds.make, test_rounds.mill
-make_mill, url = test_batch_lane.make_mill, test_batch_lane.url
 
 
 async def retry(run_dir: Path) -> None:
