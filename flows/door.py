@@ -18,7 +18,9 @@ import pipelines
 import runs
 from flows import pipes, progress, reporting, server, summary
 from flows.agreeing import agree
+from flows.detach import detach
 from flows.errors import BadRequest
+from flows.notify import notify
 from flows.spool import spooled
 from pipelines import Launch, Pipeline
 from pipelines.leaving import leave
@@ -59,8 +61,20 @@ def run(
     init_only: bool = False,
     resume: bool = False,
     yes: bool = False,
+    detached: bool = False,
+    tell: str | None = None,
 ) -> int:
     """Start a run of a pipeline, or go on with a run; return the exit code.
+
+    Args:
+        target: A pipeline or a run.
+        told: What was typed of the options in `Launch`.
+        show: How much is shown.
+        init_only: Make the run and stop there.
+        resume: It must be a run.
+        yes: Nobody is asked whether much may be paid.
+        detached: A process of its own works on it.
+        tell: Who is told how it ended: a URL or a command.
 
     Raises:
         BadRequest: what was typed does not make sense together.
@@ -71,7 +85,8 @@ def run(
             view = _going_on(target, told, init_only=init_only)
             if _nothing_to_do(view, told):
                 return _said(view, show)
-            serving, run_dir = pool.submit(server.ensure), view.paths.dir
+            serving = None if detached else pool.submit(server.ensure)
+            run_dir = view.paths.dir
         else:
             if resume:
                 raise BadRequest(
@@ -83,19 +98,24 @@ def run(
             with _claimed(launch, folder) as run_dir, spooled(launch.items, run_dir) as items:
                 pipeline = _ready(folder, items, launch, yes=yes, show=show)
                 # Writing the units to disk overlaps with the start of the server.
-                serving = None if init_only else pool.submit(server.ensure)
+                serving = None if init_only or detached else pool.submit(server.ensure)
                 create_run(pipeline, launch, run_dir)
             show.say(f"Made {run_dir}: {runs.read(run_dir).state.units} units.")
+        said = {name: told[name] for name in _given(told) if name in WHEN_GOING_ON}
+        if detached:
+            return detach(run_dir, said, notify=tell)
         if serving is None:
             show.say(f"Go on with: octobatch run {run_dir.name}")
             return 0
         try:
             chosen = serving.result()
-            said = {name: told[name] for name in _given(told) if name in WHEN_GOING_ON}
             return _through(run_dir, chosen, show, said)
         except KeyboardInterrupt:  # before or after the time in which the run itself listens
             pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
             return INTERRUPTED
+        finally:
+            if tell is not None:
+                notify(tell, runs.read(run_dir))
 
 
 def _means_a_run(target: str) -> bool:

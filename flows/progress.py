@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,10 +21,12 @@ from rich.progress import (
 from rich.text import Text
 
 from flows.console import screen
-from runs import Counts, Run, Wait, step_counts, waits
+from runs import Counts, RunState, Wait, step_counts, waits
 from tasks import session
 
-__all__ = ["beside"]
+__all__ = ["beside", "show"]
+
+Look: TypeAlias = Callable[[], RunState]
 
 LOOK_SECONDS = 0.2
 LINE_SECONDS = 5.0
@@ -47,13 +49,19 @@ async def _nothing() -> None: ...
 
 
 async def _show(run_dir: Path) -> None:
-    console = screen(stderr=True)
     while (held := session.find(run_dir)) is None:  # noqa: ASYNC110 - a screen looks, nobody tells it
         await asyncio.sleep(LOOK_SECONDS)
-    await (_bars(held.run, console) if console.is_terminal else _lines(held.run, console))
+    run = held.run
+    await show(lambda: run.state)
 
 
-async def _bars(run: Run, console: Console) -> None:
+async def show(look: Look) -> None:
+    """Show how a run goes on, until cancelled; `look` returns how it stands."""
+    console = screen(stderr=True)
+    await (_bars(look, console) if console.is_terminal else _lines(look, console))
+
+
+async def _bars(look: Look, console: Console) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -63,29 +71,32 @@ async def _bars(run: Run, console: Console) -> None:
         TimeElapsedColumn(),
     )
     bars = Progress(*columns, console=console)
+    state = look()
     rows = {
-        step.name: bars.add_task(step.name, total=run.state.units, failed="", out="")
-        for step in run.state.steps
+        step.name: bars.add_task(step.name, total=state.units, failed="", out="")
+        for step in state.steps
     }
     with Live(bars, console=console, transient=True) as live:
         while True:
-            in_batches = _in_batches(run)
-            for name, (counts, due) in _funnel(run).items():
+            state = look()
+            in_batches = _in_batches(state)
+            for name, (counts, due) in _funnel(state).items():
                 failed = f"{counts.lost:,} failed" if counts.lost else ""
                 out = f"{units:,} in batches" if (units := in_batches[name]) else ""
                 done = _through(counts)
                 bars.update(rows[name], completed=done, total=due, failed=failed, out=out)
-            live.update(Group(bars, *(Text(f"  {wait}", style="dim") for wait in _waits(run))))
+            live.update(Group(bars, *(Text(f"  {wait}", style="dim") for wait in _waits(state))))
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _lines(run: Run, console: Console) -> None:
+async def _lines(look: Look, console: Console) -> None:
     said, began = "", time.monotonic()
     next_beat = began + HEARTBEAT_SECONDS
     while True:
-        lines = [line] if (line := _standing(run)) != said else []
+        state = look()
+        lines = [line] if (line := _standing(state)) != said else []
         if time.monotonic() >= next_beat:
-            lines += [str(wait) for wait in _waits(run)]
+            lines += [str(wait) for wait in _waits(state)]
         if lines:
             said, next_beat = line, time.monotonic() + HEARTBEAT_SECONDS
         for one in lines:
@@ -95,33 +106,33 @@ async def _lines(run: Run, console: Console) -> None:
         await asyncio.sleep(LINE_SECONDS)
 
 
-def _standing(run: Run) -> str:
+def _standing(state: RunState) -> str:
     """Return how far a run is, in a line that changes with it."""
-    in_batches = _in_batches(run)
+    in_batches = _in_batches(state)
     return ", ".join(
         f"{name} {counts.units_passed:,} ok, {counts.lost:,} failed"
         + (f", {in_batches[name]:,} in batches" if in_batches[name] else "")
-        for name, counts in step_counts(run.state).items()
+        for name, counts in step_counts(state).items()
     )
 
 
-def _in_batches(run: Run) -> Counter[str]:
+def _in_batches(state: RunState) -> Counter[str]:
     """Return how many units of each step are in batches."""
     units: Counter[str] = Counter()
-    for batch in run.state.batches.open:
+    for batch in state.batches.open:
         units[batch.step] += batch.requests
     return units
 
 
-def _waits(run: Run) -> list[Wait]:
-    return waits(run.state.batches, datetime.now(UTC))
+def _waits(state: RunState) -> list[Wait]:
+    return waits(state.batches, datetime.now(UTC))
 
 
-def _funnel(run: Run) -> dict[str, tuple[Counts, int]]:
+def _funnel(state: RunState) -> dict[str, tuple[Counts, int]]:
     """Return the counts of each step, and how many units it will have as far as that is known."""
-    by_step, funnel = step_counts(run.state), dict[str, tuple[Counts, int]]()
-    due = run.state.units
-    for step in run.state.steps:
+    by_step, funnel = step_counts(state), dict[str, tuple[Counts, int]]()
+    due = state.units
+    for step in state.steps:
         counts = by_step[step.name]
         due = max(due, counts.units)
         funnel[step.name] = counts, due

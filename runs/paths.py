@@ -119,6 +119,11 @@ class RunPaths:
         return self.dir / "TRACE_LOG.txt"
 
     @property
+    def orchestrator_log(self) -> Path:
+        """Return what a process says that works on the run in the background."""
+        return self.dir / "orchestrator.log"
+
+    @property
     def batches(self) -> Path:
         """Return the folder of what was sent in batches and came back, until it is settled."""
         return self.dir / "batches"

@@ -24,6 +24,7 @@ from flows.cli import (
     run,
     schema,
     server,
+    watch,
 )
 from flows.cli.exits import Exit, exit_of
 from pipelines.leaving import leaving
@@ -39,7 +40,7 @@ def octobatch() -> None:
 
 
 _MODULES = (
-    *(run, resume, pause, cancel, ps, info, items),
+    *(run, resume, watch, pause, cancel, ps, info, items),
     *(check, new, preview, schema, models, emulator, server),
 )
 for _module in _MODULES:

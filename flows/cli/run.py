@@ -128,6 +128,12 @@ class Span(click.ParamType[float]):
     metavar="SHARE",
     help="Pause when fewer first replies of a step pass; 0: never (else as the pipeline says).",
 )
+@click.option("--detach", is_flag=True, help="Work in the background; `octobatch watch` shows it.")
+@click.option(
+    "--notify",
+    metavar="CMD|URL",
+    help="Tell a command or an address how it ended: complete, paused, failed.",
+)
 @click.option("--name", help="Name of the run directory.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before many units are paid for.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on the console; logs stay whole.")
@@ -137,6 +143,8 @@ def command(
     target: str,
     *,
     watch: bool,
+    detach: bool,
+    notify: str | None,
     init_only: bool,
     resume: bool,
     yes: bool,
@@ -156,11 +164,15 @@ def command(
         raise click.UsageError(
             f"--init makes a run and stops there; {for_batches} looks after one: choose one."
         )
+    if init_only and detach:
+        raise click.UsageError("--init makes a run and stops there; --detach works on it.")
     return door.run(
         target,
         {**told, "lane": "batch" if for_batches else told["lane"]},
         init_only=init_only,
         resume=resume,
+        detached=detach,
+        tell=notify,
         yes=yes,
         show=door.Show(quiet=quiet, as_json=as_json, debug=debug),
     )

@@ -181,7 +181,9 @@ def test_who_watches_is_told_what_is_waited_for(in_batches, monkeypatch, termina
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
     work = progress._bars if terminal else progress._lines
     beat = "1 batch at openai, 0 s"
-    said = asyncio.run(shown(work(in_batches, console), console, until=f"(?s)({beat}.*){{2}}"))
+    said = asyncio.run(
+        shown(work(lambda: in_batches.state, console), console, until=f"(?s)({beat}.*){{2}}")
+    )
     assert "20 in batches" in said
     if not terminal:
         words = [line.split("s  ", 1)[1] for line in said.splitlines()]
