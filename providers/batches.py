@@ -42,6 +42,8 @@ class Intent:
     """Its request lines, in the vendor's own form (`Batches.request_line`)."""
     at: datetime
     """When it was written down (UTC): no batch of its own is older, but for the clocks' error."""
+    first: bool = False
+    """Whether it was never sent before: then nothing of it can lie at its vendor."""
 
 
 @dataclass(frozen=True, slots=True)
