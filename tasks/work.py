@@ -208,7 +208,7 @@ async def advance(due: Iterable[Due], step: StepAtWork, asker: Asker, sink: Sink
 
 async def _retrace(ways: Iterable["_Way"], judge: Judge) -> None:
     """Take units as far as they have been answered: the n-th answers of all are judged together."""
-    while known := [(way, way.known) for way in ways if way.known is not None]:
+    while known := [(way, found) for way in ways if (found := way.known) is not None]:
         verdicts = await judge([(way.due.unit, attempt) for way, attempt in known])
         for (way, attempt), verdict in zip(known, verdicts, strict=True):
             way.take(attempt, verdict)
