@@ -52,7 +52,7 @@ lock: .venv/ready ## renew both lock files from pyproject.toml
 
 bench: .venv/ready ## the measured comparisons of benchmarks/README.md
 	@$(BIN)/python benchmarks/realtime.py --memory
-	@for what in units expressions verdicts; do $(BIN)/python benchmarks/$$what.py; done
+	@for what in batch units expressions verdicts; do $(BIN)/python benchmarks/$$what.py; done
 
 clean-up: .venv/ready ## stop the emulator and the Prefect server that we started
 	@$(BIN)/octobatch emulator stop

@@ -1,7 +1,6 @@
 """Lines of batches, whoever's they are: requests written, results read."""
 
 import json
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +16,8 @@ from providers.http import Dialect, failure
 
 __all__ = ["answered", "dumped", "fields", "framed", "text_of", "told"]
 
-LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19
 
 
 def framed(head: Mapping[str, str], name: str, wire: bytes) -> bytes:
@@ -32,7 +32,8 @@ def fields(line: bytes) -> dict[str, Any]:
         ValueError: it holds none.
     """
     # orjson reads an integer of more than 64 bits as a float: it would not be the same number.
-    value = (_exact(line) if LONG_NUMBER.search(line) else None) or parse(line)
+    long_number = _LONG_NUMBER in line.translate(_DIGITS)  # a tenth of what a pattern takes
+    value = (_exact(line) if long_number else None) or parse(line)
     if value is None:
         raise ValueError("the line is no JSON object")
     return value
@@ -85,7 +86,7 @@ def answered(vendor: str, dialect: Dialect, custom_id: str, status: int, body: o
     raw = dumped(body)
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         if isinstance(body, dict) and dialect.is_reply(body):
-            return Line(custom_id, LineEnd.ANSWERED, raw, status)
+            return Line(custom_id, LineEnd.ANSWERED, raw, status, body=body)
         return Line(
             custom_id, LineEnd.UNSERVED, None, status, "there is no answer of a model in it"
         )

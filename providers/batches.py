@@ -1,11 +1,11 @@
 """A batch as its vendor knows it, in words that belong to none of them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["Batches", "End", "Found", "Intent", "Line", "LineEnd", "Refusal", "Standing"]
 
@@ -42,6 +42,8 @@ class Intent:
     """Its request lines, in the vendor's own form (`Batches.request_line`)."""
     at: datetime
     """When it was written down (UTC): no batch of its own is older, but for the clocks' error."""
+    first: bool = False
+    """Whether it was never sent before: then nothing of it can lie at its vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Line:
     status: int | None = None
     message: str | None = None
     """Why there is no answer."""
+    body: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """What `raw` says, read."""
 
 
 class Batches(Protocol):

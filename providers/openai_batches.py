@@ -77,7 +77,8 @@ class OpenAIBatches:
     async def submit(self, intent: Intent) -> str:
         name = self._connection.name
         with preparing(name, STORAGE):
-            file_id = await self._uploaded(intent) or await self._upload(intent)
+            file_id = None if intent.first else await self._uploaded(intent)
+            file_id = file_id or await self._upload(intent)
             points.at("upload.after")
         asked = {
             "input_file_id": file_id,

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from runs.chunks import Chunk
     from runs.state import RunState
 
-__all__ = ["Counts", "Totals", "current_step", "open_rounds", "step_counts", "total_usd", "totals"]
+__all__ = ["Counts", "Totals", "current_step", "merged", "open_rounds", "step_counts"]
+__all__ += ["total_usd", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,9 @@ def _sum(rows: Iterable[Counts]) -> Counts:
         entered=sum(row.entered for row in rows),
         valid=sum(row.valid for row in rows),
         skipped=sum(row.skipped for row in rows),
-        failed=_merged(row.failed for row in rows),
+        failed=merged(row.failed for row in rows),
         attempts=sum(row.attempts for row in rows),
-        tokens=_merged(row.tokens for row in rows),
+        tokens=merged(row.tokens for row in rows),
         cost_usd=total_usd(row.cost_usd for row in rows),
         seconds=sum(row.seconds for row in rows),
         returned=sum(row.returned for row in rows),
@@ -256,9 +257,10 @@ def _usd(value: object) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-def _merged(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    merged: dict[str, int] = {}
+def merged(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of some counts, kind by kind."""
+    total: dict[str, int] = {}
     for row in rows:  # a Counter's update is four times slower, and a manifest sums 40,000 rows
         for key, n in row.items():
-            merged[key] = merged.get(key, 0) + n
-    return merged
+            total[key] = total.get(key, 0) + n
+    return total

@@ -35,7 +35,11 @@ class Load(NamedTuple):
 
     def plus(self, other: "Load") -> "Load":
         """Return both together."""
-        return Load(*map(sum, zip(self, other, strict=True)))
+        return Load(
+            self.batches + other.batches,
+            self.requests + other.requests,
+            self.tokens + other.tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,13 @@ def loads_of(batches: Batches, at: datetime) -> Loads:
 
     Batches of which nobody can tell whether they are there are not counted: a person is asked.
     """
-    lines: defaultdict[Line, Load] = defaultdict(Load)
+    there: defaultdict[Line, list[Batch]] = defaultdict(list)
     for batch in batches.open:
         if batch.state in {BatchState.INTENDED, BatchState.SUBMITTED}:
-            line = Line(batch.provider, batch.model)
-            lines[line] = lines[line].plus(Load(1, batch.requests, batch.tokens))
+            there[Line(batch.provider, batch.model)].append(batch)
     known = (*batches.open, *batches.ended(MOST_REMEMBERED))
     created = Counter(batch.provider for batch in known if _is_new(batch, at))
-    return Loads(lines, created)
+    return Loads({line: _together(those) for line, those in there.items()}, created)
 
 
 def loads_to_json(told: Loads) -> dict[str, Any]:
@@ -106,6 +109,15 @@ def _is_new(batch: Batch, at: datetime) -> bool:
     if batch.state is BatchState.INTENDED:
         return True
     return batch.submitted_at is not None and at - batch.submitted_at < HOUR
+
+
+def _together(batches: list[Batch]) -> Load:
+    """Return what batches come to; a run may have thousands, and asks before each that it sends."""
+    return Load(
+        len(batches),
+        sum(batch.requests for batch in batches),
+        sum(batch.tokens for batch in batches),
+    )
 
 
 def _sum(loads: Iterable[Load]) -> Load:

@@ -2,14 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from providers import points
-from providers.answers import parse
 from providers.batches import Line, LineEnd
 from providers.neutral import Reply
 from providers.prices import Rate
@@ -48,7 +47,7 @@ def harvest(
     paths: RunPaths,
     *,
     read_line: Callable[[bytes], Line],
-    read_reply: Callable[[dict[str, Any]], Reply],
+    read_reply: Callable[[Mapping[str, Any]], Reply],
     rate: Rate | None,
     complete: bool = True,
 ) -> Harvest:
@@ -141,7 +140,7 @@ class _Histories:
         self,
         row: Addressed,
         line: Line,
-        read_reply: Callable[[dict[str, Any]], Reply],
+        read_reply: Callable[[Mapping[str, Any]], Reply],
         rate: Rate | None,
     ) -> Decimal:
         """Write what came of a request down; return what it cost, as far as that is known."""
@@ -154,9 +153,8 @@ class _Histories:
                 self._write(row, error=error, possible_usd=Decimal(0))
                 return Decimal(0)
             case LineEnd.ANSWERED:
-                assert line.raw is not None, "what was answered has an answer"
-        body = parse(line.raw)
-        usage = read_reply(body).usage if body is not None else None
+                assert line.body is not None, "what was answered has an answer"
+        usage = read_reply(line.body).usage
         cost = rate.cost(usage) if rate and usage else None
         self._write(row, usage=usage.as_dict() if usage else None, cost_usd=cost, raw=line.raw)
         return _most(row) if cost is None else cost

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from runs import Attempt, Counts, total_usd
+from runs.counts import merged
 from tasks.work import Invalid, Outcome, Returned, Skipped, Valid
 
 __all__ = ["counts"]
@@ -35,16 +36,9 @@ def counts(
         failed=dict(Counter(o.failure.value for o in settled if isinstance(o, Invalid))),
         returned=sum(isinstance(outcome, Returned) for outcome in settled),
         attempts=len(attempts),
-        tokens=_tokens(attempts),
+        tokens=merged(attempt.usage for attempt in attempts if attempt.usage),
         cost_usd=total_usd(attempt.cost_usd for attempt in answered),
         retry_usd=total_usd(a.cost_usd for a in answered if (a.round, a.attempt) > (1, 1)),
         possible_usd=total_usd(attempt.possible_usd for attempt in lost),
         seconds=seconds,
     )
-
-
-def _tokens(attempts: Iterable[Attempt]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for attempt in attempts:
-        total.update(attempt.usage or {})
-    return dict(total)

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -220,7 +220,7 @@ class Parcels:
             most_usd=None if self.most_usd is None else float(self.most_usd),
             intended_at=at,
         )
-        return Sealed(batch, intent_of(batch, self.paths))
+        return Sealed(batch, replace(intent_of(batch, self.paths), first=True))
 
     def drop(self) -> None:
         """Take back what was written down."""

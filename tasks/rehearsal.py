@@ -1,6 +1,6 @@
 """A rehearsal in this process: an asker that answers as the pipeline rehearses, and its judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,9 +54,13 @@ class RehearsalJudge:
     prepared: PreparedStep
     sandbox: Sandbox
 
-    async def __call__(self, unit: Unit, attempt: Attempt) -> Passed | Failed:
-        reply = (attempt.raw or b"").decode(errors="surrogatepass")
-        [verdict] = await pipelines.judge(self.prepared, [(unit, reply)], self.sandbox)
-        if isinstance(verdict, Passed):
-            return verdict
-        return Failed(FailureClass(verdict.stage.value), verdict.errors, reply)
+    async def __call__(self, asked: Sequence[tuple[Unit, Attempt]]) -> list[Passed | Failed]:
+        replies = [(attempt.raw or b"").decode(errors="surrogatepass") for _, attempt in asked]
+        said = [(unit, reply) for (unit, _), reply in zip(asked, replies, strict=True)]
+        verdicts = await pipelines.judge(self.prepared, said, self.sandbox)
+        return [
+            verdict
+            if isinstance(verdict, Passed)
+            else Failed(FailureClass(verdict.stage.value), verdict.errors, reply)
+            for verdict, reply in zip(verdicts, replies, strict=True)
+        ]

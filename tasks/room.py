@@ -182,8 +182,10 @@ class Room:
         """
         now = self.clock()
         spare = TELLING_SECONDS + (now - self._began) * SHARE_OF_TELLING
+        if not at_once and self._telling_seconds > spare:
+            return
         own = loads_of(self.run.state.batches, datetime.now(UTC))
-        if own.lines == self._told.lines or (not at_once and self._telling_seconds > spare):
+        if own.lines == self._told.lines:
             return
         self.run.summarize()
         self._told = own

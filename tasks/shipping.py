@@ -49,6 +49,13 @@ class Shipping:
     """How long a model's queue that was too full is left alone at first."""
     room: Room = field(init=False)
     _ready: list[Sealed] = field(default_factory=list[Sealed])
+    _ready_chunks: Counter[str] = field(default_factory=Counter[str])
+    """In how many of these a chunk has units. It is counted as they come and go: there may be as
+    many as there are chunks, and each chunk wants to know."""
+    _ready_lines: defaultdict[Line, Load] = field(
+        default_factory=lambda: defaultdict[Line, Load](Load)
+    )
+    _ready_created: Counter[str] = field(default_factory=Counter[str])
     _no_room: dict[str, str] = field(default_factory=dict[str, str])
     """Of which steps something waits, and why."""
     _said: frozenset[str] = frozenset()
@@ -74,6 +81,7 @@ class Shipping:
     def add(self, sealed: Sealed) -> None:
         """Take a batch that is to be handed in."""
         self._ready.append(sealed)
+        self._count(sealed.batch, 1)
 
     async def hand_in(self) -> None:
         """Write batches that wait down and hand them in, as long as there is room for them.
@@ -96,6 +104,7 @@ class Shipping:
             if self.desk.brake.pulled or not self.purse.take(batch.reserved_usd):
                 break
             self._ready.remove(sealed)
+            self._count(batch, -1)
             points.at("submit.before_intent")
             self.run.intend(batch)
             points.at("submit.after_intent")
@@ -111,17 +120,12 @@ class Shipping:
 
     def is_waiting(self, chunk: str) -> bool:
         """Say whether units of a chunk are in a batch that waits to be handed in."""
-        return any(
-            parcel.chunk == chunk for sealed in self._ready for parcel in sealed.batch.parcels
-        )
+        return self._ready_chunks[chunk] > 0
 
     def has_room(self, step: str) -> bool:
         """Say whether there may be room for a batch of a step, besides all that wait."""
-        lines: defaultdict[Line, Load] = defaultdict(Load)
-        for batch, _ in self._ready:
-            lines[line_of(batch)] = lines[line_of(batch)].plus(_load(batch))
-        created = Counter(batch.provider for batch, _ in self._ready)
-        why = self.room.obstacle(step, LEAST, waiting=Loads(lines, created))
+        waiting = Loads(self._ready_lines, self._ready_created)
+        why = self.room.obstacle(step, LEAST, waiting=waiting)
         if why is not None:
             self._no_room[step] = why
         return why is None
@@ -129,6 +133,14 @@ class Shipping:
     def most(self, step: str) -> Most:
         """Return what one batch of a step may hold."""
         return self.room.most(step)
+
+    def _count(self, batch: Batch, times: int) -> None:
+        """Count a batch among those that wait, or take it out again."""
+        for parcel in batch.parcels:
+            self._ready_chunks[parcel.chunk] += times
+        line, more = line_of(batch), Load(*(times * number for number in _load(batch)))
+        self._ready_lines[line] = self._ready_lines[line].plus(more)
+        self._ready_created[batch.provider] += times
 
     async def settle_intents(self) -> None:
         """Find out about each batch of which it is not known whether its vendor has it.

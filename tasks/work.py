@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from pipelines import Error, Exchange, Passed, Unit
@@ -130,9 +130,11 @@ class Asker(Protocol):
 
 
 class Judge(Protocol):
-    """Says what an attempt is worth."""
+    """Says what attempts are worth."""
 
-    async def __call__(self, unit: Unit, attempt: Attempt) -> Passed | Failed: ...
+    async def __call__(self, asked: Sequence[tuple[Unit, Attempt]]) -> list[Passed | Failed]:
+        """Return the verdict on each unit's attempt, in order."""
+        ...
 
 
 class Sink(Protocol):
@@ -195,45 +197,79 @@ async def advance(due: Iterable[Due], step: StepAtWork, asker: Asker, sink: Sink
         Exception: whatever the asker raised first, after all other units came to rest: no answer
             that is already paid for is thrown away.
     """
-    outcomes = await asyncio.gather(
-        *(_carry(unit, step, asker, sink) for unit in due), return_exceptions=True
-    )
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    ways = [_Way(unit, step, sink) for unit in due]
+    await _retrace(ways, step.judge)
+    asked = (way.ask(asker) for way in ways if way.outcome is None)
+    for ended in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+    return [way.outcome for way in ways if way.outcome is not None]
 
 
-async def _carry(due: Due, step: StepAtWork, asker: Asker, sink: Sink) -> Outcome:
-    attempts: list[Attempt] = []
-    sent_back = (due.exchange,) if due.exchange else ()
-    asking = Asking(due.unit, due.round, attempt=1, exchanges=sent_back, doublings=0)
-    while True:
-        if len(attempts) < len(due.history):
-            attempt = due.history[len(attempts)]
-        elif (attempt := await asker(asking)) is not None:
-            sink.keep(attempt)
-        else:
-            outcome = Open(asking, attempts)
-            break
-        attempts.append(attempt)
-        verdict = await step.judge(due.unit, attempt)
-        sink.judged(due, len(attempts), verdict)
-        follows = settled(due, step, verdict, attempts)
+async def _retrace(ways: Iterable["_Way"], judge: Judge) -> None:
+    """Take units as far as they have been answered: the n-th answers of all are judged together."""
+    while known := [(way, found) for way in ways if (found := way.known) is not None]:
+        verdicts = await judge([(way.due.unit, attempt) for way, attempt in known])
+        for (way, attempt), verdict in zip(known, verdicts, strict=True):
+            way.take(attempt, verdict)
+
+
+@dataclass(slots=True)
+class _Way:
+    """A unit's way through a step."""
+
+    due: Due
+    step: StepAtWork
+    sink: Sink
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    own: Exchange | None = None
+    """Its last answer, if the model is to see it and why it was not taken."""
+    doublings: int = 0
+    outcome: Outcome | None = None
+
+    @property
+    def known(self) -> Attempt | None:
+        """Return the next answer in its history that is not judged yet."""
+        number, history = len(self.attempts), self.due.history
+        return history[number] if self.outcome is None and number < len(history) else None
+
+    async def ask(self, asker: Asker) -> None:
+        """Ask until there is an outcome."""
+        while self.outcome is None:
+            asking = self._asking()
+            attempt = await asker(asking)
+            if attempt is None:
+                self._end(Open(asking, self.attempts))
+                return
+            self.sink.keep(attempt)
+            [verdict] = await self.step.judge([(self.due.unit, attempt)])
+            self.take(attempt, verdict)
+
+    def take(self, attempt: Attempt, verdict: Passed | Failed) -> None:
+        """Take an answer, and what it is worth."""
+        self.attempts.append(attempt)
+        self.sink.judged(self.due, len(self.attempts), verdict)
+        follows = settled(self.due, self.step, verdict, self.attempts)
         if not isinstance(follows, Again):
-            outcome = follows
-            break
+            self._end(follows)
+            return
         assert isinstance(verdict, Failed), "only what failed is asked again"
-        own = Exchange(len(attempts), verdict.reply or "", verdict.errors)
-        asking = Asking(
-            due.unit,
-            due.round,
-            attempt=len(attempts) + 1,
-            exchanges=(*sent_back, own) if follows.feedback else sent_back,
-            doublings=asking.doublings + follows.more_tokens,
+        own = Exchange(len(self.attempts), verdict.reply or "", verdict.errors)
+        self.own = own if follows.feedback else None
+        self.doublings += follows.more_tokens
+
+    def _asking(self) -> Asking:
+        return Asking(
+            self.due.unit,
+            self.due.round,
+            attempt=len(self.attempts) + 1,
+            exchanges=tuple(one for one in (self.due.exchange, self.own) if one is not None),
+            doublings=self.doublings,
         )
-    sink.done(outcome)
-    return outcome
+
+    def _end(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.sink.done(outcome)
 
 
 def settled(

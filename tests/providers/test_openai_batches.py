@@ -1,5 +1,7 @@
 """What OpenAI's batches have of their own: files, and a batch's two files of results."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -149,6 +151,15 @@ async def test_file_that_was_uploaded_before_is_used(emulator, tmp_path):
         said = (await lane.check([batch_id]))[batch_id]
         assert said.end is End.COMPLETED
         assert client.ledger(emulator).calls == 5
+
+
+async def test_what_was_never_sent_is_not_looked_for(lane, vendor, intent):
+    """The list grows with each batch of a run: reading it before each would take ever longer."""
+    vendor.says(body=FILE).says(body=BATCH)
+    assert await lane.submit(replace(intent, first=True)) == "batch_1"
+    upload, create = vendor.heads
+    assert upload.startswith("post /v1/files ")
+    assert create.startswith("post /v1/batches ")
 
 
 async def test_file_of_another_length_is_not_used(lane, vendor, intent):

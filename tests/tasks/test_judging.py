@@ -59,9 +59,13 @@ def judge(sandbox):
     step = pipelines.prepare(pipeline, pipeline.step("score"))
     good = {name: GOOD.get(name, "x") for name in (step.schema or {})["properties"]}
     judge = MicroBatchJudge(step, sandbox)
-    return lambda attempt=None, **fields: judge(
-        {"unit_id": "u"}, attempt or answered(json.dumps({**good, **fields}))
-    )
+
+    async def one(attempt=None, *, times=1, **fields):
+        attempt = attempt or answered(json.dumps({**good, **fields}))
+        verdicts = await judge([({"unit_id": "u"}, attempt)] * times)
+        return verdicts[0] if times == 1 else verdicts
+
+    return one
 
 
 async def test_what_arrives_within_a_moment_is_judged_in_one_call(judge, sandbox):
@@ -69,6 +73,14 @@ async def test_what_arrives_within_a_moment_is_judged_in_one_call(judge, sandbox
     verdicts = await asyncio.gather(*(judge() for _ in range(50)))
     assert all(isinstance(verdict, Passed) for verdict in verdicts)
     assert set(sandbox.rows) == {50}
+
+
+async def test_what_is_there_at_once_waits_for_nobody(judge, sandbox, monkeypatch):
+    """A chunk that a batch brought is judged at once, 200 in a call."""
+    monkeypatch.setattr(judging, "GATHER_SECONDS", 60.0)
+    verdicts = await asyncio.wait_for(judge(times=450), timeout=30)
+    assert all(isinstance(verdict, Passed) for verdict in verdicts)
+    assert sandbox.rows == [200, 200, 50]
 
 
 async def test_each_reply_gets_its_own_verdict(judge):

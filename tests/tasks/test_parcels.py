@@ -45,8 +45,9 @@ def read_line(line: bytes) -> Line:
     row = orjson.loads(line)
     if not isinstance(row, dict) or not isinstance(row.get("id"), str):
         raise ValueError("not a line")  # noqa: TRY004  as a vendor does
-    raw = orjson.dumps(row["body"]) if "body" in row else None
-    return Line(row["id"], LineEnd(row.get("end", "answered")), raw, message=row.get("message"))
+    body, end = row.get("body"), LineEnd(row.get("end", "answered"))
+    raw = orjson.dumps(body) if body is not None else None
+    return Line(row["id"], end, raw, message=row.get("message"), body=body)
 
 
 def read_reply(body) -> Reply:

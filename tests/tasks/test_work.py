@@ -65,10 +65,13 @@ def known(history):
 def step(*, passes_at, failure=FailureClass.VALIDATION, max_retries=5, max_returns=None):
     """A step whose judge lets a unit pass at the attempt that `passes_at` names for it."""
 
-    async def judge(unit, attempt):
+    def worth(unit, attempt):
         if attempt.attempt >= passes_at.get(unit["unit_id"], 1):
             return Passed({"tone": "warm", "at": attempt.attempt})
         return Failed(failure, (Error("$.tone", "enum_tone", "not warm"),), "the reply")
+
+    async def judge(asked):
+        return [worth(unit, attempt) for unit, attempt in asked]
 
     def merged(unit, passed):
         return {**unit, **passed.fields}
@@ -162,6 +165,22 @@ async def test_a_unit_that_came_back_is_told_why_at_every_asking():
     assert [asking.exchanges[0] for asking in asker.asked] == [why, why]
     assert [len(asking.exchanges) for asking in asker.asked] == [1, 2]
     assert {asking.round for asking in asker.asked} == {2}
+
+
+async def test_the_nth_answers_of_all_units_are_judged_together():
+    """What a batch brought needs as many calls of the judge as a unit has answers, at most."""
+    at_work, judged = step(passes_at={"a": 2, "c": 3}), []
+
+    async def judge(asked):
+        judged.append("".join(unit["unit_id"] for unit, _ in asked))
+        return await at_work.judge(asked)
+
+    history = {
+        name: [replace(ATTEMPT, unit_id=name, attempt=n) for n in (1, 2, 3)] for name in "abcd"
+    }
+    outcomes = await advance(known(history), replace(at_work, judge=judge), Asker(), Memory())
+    assert judged == ["abcd", "ac", "c"]
+    assert all(isinstance(outcome, Valid) for outcome in outcomes)
 
 
 async def test_a_unit_without_an_answer_stays_open():
