@@ -14,6 +14,7 @@ from runs import Liveness, RunPaths
 
 __all__ = ["detach"]
 
+_PYTHON = sys.executable
 LOOK_SECONDS = 0.1
 TOLD = 2000
 """Of what a process has said that ended at once, so many characters are told."""
@@ -26,7 +27,7 @@ def detach(run_dir: Path, said: Mapping[str, Any], *, notify: str | None) -> int
         BadRequest: it ended before.
     """
     paths = RunPaths(run_dir)
-    words = [sys.executable, "-m", "flows.run", str(run_dir), "--quiet", "--yes", *_words(said)]
+    words = [_PYTHON, "-m", "flows.run", str(run_dir), "--quiet", "--yes", *_words(said)]
     if notify is not None:
         words += ["--notify", notify]
     before = runs.read(run_dir).state.epoch

@@ -41,11 +41,18 @@ PROVIDER_GONE = 4
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """How much the console says, and how."""
+    """How much the console says, and how; and who is told how it ended."""
 
     quiet: bool
     as_json: bool
     debug: bool
+    tell: str | None = None
+    """A URL, or a command."""
+
+    def end(self, view: RunView) -> None:
+        """Tell whoever wants to know how a run stands that is not worked on any more."""
+        if self.tell is not None:
+            notify(self.tell, view)
 
     def say(self, line: str) -> None:
         """Say something that is not data."""
@@ -62,7 +69,6 @@ def run(
     resume: bool = False,
     yes: bool = False,
     detached: bool = False,
-    tell: str | None = None,
 ) -> int:
     """Start a run of a pipeline, or go on with a run; return the exit code.
 
@@ -74,7 +80,6 @@ def run(
         resume: It must be a run.
         yes: Nobody is asked whether much may be paid.
         detached: A process of its own works on it.
-        tell: Who is told how it ended: a URL or a command.
 
     Raises:
         BadRequest: what was typed does not make sense together.
@@ -103,7 +108,7 @@ def run(
             show.say(f"Made {run_dir}: {runs.read(run_dir).state.units} units.")
         said = {name: told[name] for name in _given(told) if name in WHEN_GOING_ON}
         if detached:
-            return detach(run_dir, said, notify=tell)
+            return detach(run_dir, said, notify=show.tell)
         if serving is None:
             show.say(f"Go on with: octobatch run {run_dir.name}")
             return 0
@@ -112,10 +117,8 @@ def run(
             return _through(run_dir, chosen, show, said)
         except KeyboardInterrupt:  # before or after the time in which the run itself listens
             pipes.say(f"Stopped. Go on with: octobatch run {_named(run_dir)}")
+            show.end(runs.read(run_dir))
             return INTERRUPTED
-        finally:
-            if tell is not None:
-                notify(tell, runs.read(run_dir))
 
 
 def _means_a_run(target: str) -> bool:
@@ -223,6 +226,7 @@ def _through(run_dir: Path, chosen: server.Server, show: Show, said: Mapping[str
         if state is None:
             leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():
+        show.end(runs.read(run_dir))
         asyncio.run(state.aresult(raise_on_failure=True))
     return _said(runs.read(run_dir), show)
 
@@ -236,6 +240,7 @@ def _unheard(run_dir: Path, gone: server.Server, show: Show) -> int:
     )
     if view.state.status in {Status.PENDING, Status.RUNNING}:
         pipes.say(f"Go on with: octobatch run {_named(run_dir)}")
+        show.end(view)
         return PROVIDER_GONE
     return _said(view, show)
 
@@ -246,4 +251,5 @@ def _named(run_dir: Path) -> str:
 
 def _said(view: RunView, show: Show) -> int:
     summary.say(view, as_json=show.as_json)
+    show.end(view)
     return summary.exit_of(view)

@@ -172,7 +172,6 @@ def command(
         init_only=init_only,
         resume=resume,
         detached=detach,
-        tell=notify,
         yes=yes,
-        show=door.Show(quiet=quiet, as_json=as_json, debug=debug),
+        show=door.Show(quiet=quiet, as_json=as_json, debug=debug, tell=notify),
     )
