@@ -386,7 +386,7 @@ def test_a_batch_that_its_vendor_cannot_even_stop_waits_for_a_person(make_mill, 
         async with opened(run_dir, interval=0.02) as session:
             lane = lane_of(session)
             await lane.settle()
-            lane.clock = lambda: datetime.now(UTC) + timedelta(hours=2)
+            lane.sensor.clock = lambda: datetime.now(UTC) + timedelta(hours=2)
             await in_batches(lane, session.rest)
             await session.end()
 
