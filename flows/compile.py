@@ -23,6 +23,7 @@ from flows.defer import AWAITING, defer, is_cancelling
 from flows.errors import RunGone
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
+from flows.shared import shared_rates
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
 from runs import RunHeld, Status, is_run, read
@@ -118,7 +119,8 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
 
 
 async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
-    async with opened(run_dir, flow_run=str(flow_run.id), **_told(launch, flow_run)) as session:
+    said, rates = _told(launch, flow_run), await shared_rates()
+    async with opened(run_dir, flow_run=str(flow_run.id), rates=rates, **said) as session:
         with stopping_on_signals(session, given_up=is_cancelling):
             await _order(session, leaving=flow_run.deployment_id is not None)
             return await session.end()

@@ -30,6 +30,7 @@ from tasks.errors import CapReached
 from tasks.meter import Meter
 from tasks.policy import FailureClass
 from tasks.purse import Purse
+from tasks.shared import Rates, SharedRate, requests, tokens
 from tasks.work import Asking, Sink
 
 __all__ = ["Computed", "LiveAsker", "Rehearse", "Trace", "request_of"]
@@ -75,6 +76,8 @@ class LiveAsker:
     brake: Brake
     rehearse: Rehearse | None = None
     computed: Computed = field(default_factory=dict[str, Mapping[str, Any]])
+    rates: Rates = field(default_factory=dict[str, SharedRate])
+    """Those that are shared with other machines."""
     once: bool = False
     """Whether a unit is asked once at most; what is to be asked again stays open."""
     unreachable: bool = False
@@ -150,6 +153,8 @@ class LiveAsker:
             raise Stopped
         if self.rehearse is not None:
             await self.rehearse(call.asking, self._computed(call.asking), call.prompt, call.wire)
+        if self.rates:
+            await self.brake.unless_pulled(self._permits(call))
         most_usd = call.most_usd or Decimal(0)
         await self.purse.reserve(most_usd)
         spent_usd = Decimal(0)
@@ -171,6 +176,14 @@ class LiveAsker:
         finally:
             self.purse.settle(most_usd, spent_usd)
         return answer
+
+    async def _permits(self, call: "_Call") -> None:
+        """Wait until other machines leave room for the call."""
+        who = self.choice.provider, self.choice.model
+        if (rate := self.rates.get(requests(*who))) is not None:
+            await rate.permit()
+        if (rate := self.rates.get(tokens(*who))) is not None:
+            await rate.permit(self.meter.expected_tokens(len(call.wire), call.max_tokens))
 
     def _billed(self, call: "_Call", answer: Answer) -> Decimal:
         """Read the bill off an answer; return what it takes from the purse."""

@@ -27,9 +27,12 @@ from tasks.meter import Meter
 from tasks.parcels import Pool
 from tasks.poster import Poster, journeys
 from tasks.purse import Purse
+from tasks.shared import Rates
 from tasks.work import Asker, Asking, Due, Outcome, Sink, StepAtWork, advance
 
-__all__ = ["Counter", "Desk", "opened_desk"]
+__all__ = ["NO_RATES", "Counter", "Desk", "opened_desk"]
+
+NO_RATES: Rates = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Desk:
     brake: Brake
     purse: Purse
     sandbox: Sandbox
+    rates: Rates
+    """Those that are shared with other machines."""
     _places: Mapping[str, _Place]
 
     async def take(
@@ -97,6 +102,7 @@ class Desk:
                 brake=self.brake,
                 rehearse=line.rehearse,
                 computed=computed,
+                rates=self.rates,
                 once=once,
             )
 
@@ -190,6 +196,7 @@ async def opened_desk(
     *,
     brake: Brake,
     purse: Purse,
+    rates: Rates = NO_RATES,
 ) -> AsyncGenerator[Desk]:
     """Open what `steps` need, those that ask at whom `asked` names, and close it at the end.
 
@@ -227,7 +234,7 @@ async def opened_desk(
                 meters = Meter(choice.rate), Meter(choice.batch_rate)
                 line = _Line(choice, *lines.to(choice), *meters, rehearse)
             places[step.name] = _Place(prepared, _work(pipeline, prepared, sandbox), line)
-        yield Desk(brake, purse, sandbox, places)
+        yield Desk(brake, purse, sandbox, rates, places)
 
 
 def _work(pipeline: Pipeline, prepared: PreparedStep, sandbox: Sandbox) -> StepAtWork:

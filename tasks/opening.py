@@ -12,9 +12,10 @@ from pipelines import Launch
 from runs import BatchState, Run, RunError, Status, StepSpec, disk_trouble
 from tasks.brake import Brake
 from tasks.choose import Asked
-from tasks.desk import opened_desk
+from tasks.desk import NO_RATES, opened_desk
 from tasks.purse import Purse
 from tasks.session import Session, held
+from tasks.shared import Rates
 from tasks.spent import spent_usd
 
 __all__ = ["opened"]
@@ -22,7 +23,7 @@ __all__ = ["opened"]
 
 @contextlib.asynccontextmanager
 async def opened(
-    run_dir: Path, *, flow_run: str | None = None, **said: Any
+    run_dir: Path, *, flow_run: str | None = None, rates: Rates = NO_RATES, **said: Any
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
@@ -31,6 +32,7 @@ async def opened(
     Args:
         run_dir: Where the run is.
         flow_run: The id of the flow run that goes on with it.
+        rates: Rates that are shared with other machines.
         said: Options of `Launch` that are said of this start. Scripts of the pipeline, for one, are
             called only if whoever opens it allows it, whatever the run says. Those of
             `Launch.CHANGEABLE` hold from now on.
@@ -51,7 +53,15 @@ async def opened(
             run.retry_failures()
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
-            opened_desk(pipeline, pipeline.unit_steps, launch, asked, brake=Brake(), purse=purse)
+            opened_desk(
+                pipeline,
+                pipeline.unit_steps,
+                launch,
+                asked,
+                brake=Brake(),
+                purse=purse,
+                rates=rates,
+            )
         )
         session = Session(run, pipeline, launch, desk)
         stack.enter_context(held(session))

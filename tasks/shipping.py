@@ -18,6 +18,7 @@ from tasks.harvest import reject
 from tasks.parcels import Most, Sealed, intent_of
 from tasks.purse import Purse
 from tasks.room import FIRST_PATIENCE_SECONDS, Room, line_of, patience
+from tasks.shared import creations
 from tasks.steady import steady_clock
 
 __all__ = ["Shipping"]
@@ -189,6 +190,8 @@ class Shipping:
         counter = self.desk.counter(batch.step)
         self._not_sent.discard(batch.key)
         self._missed_at.pop(batch.key, None)
+        if (rate := self.desk.rates.get(creations(batch.provider))) is not None:
+            await self.desk.brake.unless_pulled(rate.permit())
         try:
             points.at("submit.before_send")
             batch_id = await counter.batches.submit(intent)

@@ -389,3 +389,60 @@ async def test_one_look_ends_the_flow_run_and_not_the_run(catalog, emulated):
     assert view.state.spec.mode == "realtime"
     assert totals(view.state).open == 0
     assert emulated.repeated == 0
+
+
+async def test_rates_that_machines_share_are_asked_for(catalog, emulated, api, monkeypatch):
+    """In blocks, from the server's limits; those of others are not touched."""
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+    from flows import shared
+
+    names = [
+        *(f"octobatch-openai-gpt-6-luna-{kind}" for kind in ("requests", "tokens")),
+        "octobatch-openai-batches",
+        "octobatch-gemini-batches",
+        "others",
+    ]
+    async with api() as client:
+        for name in names:
+            await client.create_global_concurrency_limit(
+                GlobalConcurrencyLimitCreate(name=name, limit=100_000, slot_decay_per_second=1000.0)
+            )
+    fetched: dict[str, int] = {}
+    ask = shared.rate_limit
+
+    async def seen(name, *, occupy, timeout_seconds):
+        fetched[name] = fetched.get(name, 0) + occupy
+        await ask(name, occupy=occupy, timeout_seconds=timeout_seconds)
+
+    monkeypatch.setattr(shared, "rate_limit", seen)
+    state = await catalog.NpcDialog(emulate=True, max_units=6, return_state=True)
+    assert state.is_completed()
+    assert set(fetched) == set(names[:2])
+    assert fetched[names[0]] == 1000
+    assert fetched[names[1]] >= emulated.calls * 100
+    fetched.clear()
+    state = await catalog.NpcDialog(emulate=True, max_units=6, lane="batch", return_state=True)
+    assert state.is_completed()
+    assert fetched == {names[2]: 1000}
+    async with api() as client:
+        for name in names:
+            await client.delete_global_concurrency_limit_by_name(name)
+
+
+async def test_a_server_that_gives_no_permits_holds_nobody_up(catalog, emulated, api, monkeypatch):
+    """The provider has the last word on how fast it may be asked."""
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+    from flows import shared
+
+    name = "octobatch-openai-gpt-6-luna-requests"
+    async with api() as client:
+        await client.create_global_concurrency_limit(
+            GlobalConcurrencyLimitCreate(name=name, limit=1, slot_decay_per_second=1e-9)
+        )
+    monkeypatch.setattr(shared, "PATIENCE_SECONDS", 0.01)
+    state = await catalog.NpcDialog(emulate=True, max_units=2, return_state=True)
+    assert state.is_completed()
+    async with api() as client:
+        await client.delete_global_concurrency_limit_by_name(name)
