@@ -12,6 +12,8 @@ from flows.errors import ServerError
 
 URL = "http://127.0.0.1:4999/api"
 
+OURS = pytest.param(str(os.getpid()), id="ours")
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
@@ -74,7 +76,7 @@ def test_without_a_server_of_the_users_there_is_none_configured(home, profiles):
     assert server._configured() is None
 
 
-@pytest.mark.parametrize("pid", [None, "", "no number", "999999999", str(os.getpid())])
+@pytest.mark.parametrize("pid", [None, "", "no number", "999999999", OURS])
 def test_a_pid_file_without_its_server_means_none(home, pid):
     """A server that died, or a process that has its number now, is not taken for ours."""
     if pid is not None:
