@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Test files at once: three keep two cores busy, since tests wait for servers.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-local test soak lint format lock bench clean-up
@@ -31,7 +33,7 @@ demo-local: .venv/ready-local ## three units of NpcDialog through a real, small 
 	if [ $$code -eq 1 ]; then echo "A 270M base model is often wrong; failed units are recorded honestly: a success here."; exit 0; fi; exit $$code
 
 test: lint ## lint, types, layers, then every test but the soak
-	@$(BIN)/pytest -m "not soak"
+	@$(BIN)/pytest -m "not soak" --numprocesses $(JOBS) --dist loadfile
 
 soak: .venv/ready ## the long trials: 500 kills and more
 	@$(BIN)/pytest -m soak --timeout 7200
