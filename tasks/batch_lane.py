@@ -81,7 +81,7 @@ class BatchLane:
         Raises:
             Misconfigured, CapReached: a person must act.
         """
-        await self._each(self._forward, self.session.open_chunks())
+        await self._each(self._forward, self._furthest_behind_first())
         while (stragglers := self._stragglers()) is not None:
             await self._at_once(*stragglers)
         self._again.clear()
@@ -129,6 +129,17 @@ class BatchLane:
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.sensor.clock()).total_seconds())
+
+    def _furthest_behind_first(self) -> list[str]:
+        """Return the open chunks; where there is not room for all, a run is as long as its last."""
+        state = self.session.run.state
+        places = {spec.name: place for place, spec in enumerate(state.steps)}
+
+        def progress(name: str) -> tuple[int, bool]:
+            chunk = state.chunks[name]
+            return places[str(chunk.step)], chunk.stage is not Stage.PENDING
+
+        return sorted(self.session.open_chunks(), key=progress)
 
     def _stragglers(self) -> tuple[str, list[str]] | None:
         """Return a step whose last few units are to be asked at once, and their chunks."""

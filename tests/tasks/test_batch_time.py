@@ -38,6 +38,17 @@ def test_chunks_do_not_wait_for_one_another(make_mill, url):
     assert hours.now <= 1.3 * 3 * A_MINUTE
 
 
+def test_who_could_not_begin_comes_before_who_is_far(make_mill, url):
+    """Room for nine of ten chunks: four rounds do for three steps, not twice three."""
+    client.batches(url, seconds=A_MINUTE)
+    hours = Hours(url)
+    config = {**THREE_STEPS, "api": {"max_inflight_batches": 9}}
+    run_dir = make_mill("anthropic", units=10, chunk_size=1, config=config)
+    asyncio.run(hours.through(run_dir))
+    assert runs.read(run_dir).state.status is Status.COMPLETE
+    assert hours.now <= 1.2 * 4 * A_MINUTE
+
+
 def test_who_waits_for_room_is_no_nuisance(make_mill, url):
     """More batches are made than may be at the vendor: it is asked no more often for that."""
     client.batches(url, seconds=A_MINUTE)
