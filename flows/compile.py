@@ -1,9 +1,10 @@
 """A pipeline as a Prefect flow: one task run per chunk-step, chunks flowing on independently."""
 
 import asyncio
+import contextlib
 import inspect
 import itertools
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,12 +16,12 @@ from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
 from prefect.runtime import flow_run as flow_run_now
-from prefect.states import Cancelled, Completed
 from pydantic import Field
 
 import pipelines
-from flows.defer import AWAITING, defer, is_cancelling
+from flows.defer import defer, is_cancelling
 from flows.errors import RunGone
+from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.shared import shared_rates
@@ -44,6 +45,8 @@ __all__ = ["PipelineFlow", "flow_of"]
 
 STAND_ASIDE = timedelta(minutes=5)
 """When a person's command holds a run, its flow run looks again after that."""
+HEED_SECONDS = 10.0
+"""How often a flow run without a worker looks whether somebody has cancelled it."""
 ENDING_SECONDS = 1.0
 """What a task run may take to say that it is at its end."""
 
@@ -105,8 +108,8 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         create_run(loaded, launch, run_dir)
-    elif _woken(flow_run) and (end := ended(read(run_dir))) is not None:
-        return _state(end)
+    elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
+        return state_of(end)
     try:
         end = await _go_on(run_dir, launch, flow_run)
     except RunHeld as error:
@@ -115,15 +118,50 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
         await defer(flow_run, now() + STAND_ASIDE, f"{error} It is looked at again later.")
     if end.waiting is not None and flow_run.deployment_id is not None:
         await defer(flow_run, end.waiting.until, end.message)
-    return _state(end)
+    return state_of(end)
+
+
+async def _stands(end: End, flow_run: FlowRun) -> bool:
+    """Say whether a flow run has nothing to do with a run that has ended.
+
+    What a person did while it waited stands; who asks for it once more has it gone on with.
+    """
+    if end.status is Status.CANCELLED:
+        return True
+    if not _woken(flow_run):
+        return False
+    return end.status is Status.COMPLETE or not await was_asked_back(flow_run)
 
 
 async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
-    said, rates = _told(launch, flow_run), await shared_rates()
-    async with opened(run_dir, flow_run=str(flow_run.id), rates=rates, **said) as session:
+    deployment = await deployment_of(flow_run)
+    told = {"flow_run": str(flow_run.id), "deployment": deployment, **_told(launch, flow_run)}
+    async with opened(run_dir, rates=await shared_rates(), **told) as session:
         with stopping_on_signals(session, given_up=is_cancelling):
-            await _order(session, leaving=flow_run.deployment_id is not None)
-            return await session.end()
+            async with _heeding(flow_run, session):
+                await _order(session, leaving=flow_run.deployment_id is not None)
+                return await session.end()
+
+
+@contextlib.asynccontextmanager
+async def _heeding(flow_run: FlowRun, session: Session) -> AsyncGenerator[None]:
+    """Give a run up that is cancelled in the UI; where there is a worker, that tells us."""
+    if flow_run.deployment_id is not None:
+        yield
+        return
+
+    async def heed() -> None:
+        while not session.brake.pulled:
+            await session.rest(HEED_SECONDS)
+            with contextlib.suppress(*UNHEARD):
+                if await given_up(flow_run):
+                    session.cancel()
+
+    heeding = asyncio.create_task(heed())
+    try:
+        yield
+    finally:
+        heeding.cancel()
 
 
 def _woken(flow_run: FlowRun) -> bool:
@@ -243,16 +281,3 @@ async def _while_going(session: Session, chunk: str, work: Coroutine[Any, Any, A
             await asyncio.wait({task})
     if not task.cancelled():
         task.result()
-
-
-def _state(end: End) -> State[Any]:
-    """Say to Prefect how it ended; the manifest knows already."""
-    match end.status:
-        case Status.COMPLETE:
-            return Completed(message=end.message)
-        case Status.RUNNING:
-            return Completed(name=AWAITING, message=end.message)
-        case Status.CANCELLED:
-            return Cancelled(message=end.message)
-        case _:
-            return Cancelled(name="Paused", message=end.message)

@@ -9,9 +9,9 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Pause
 from prefect.states import Scheduled
 
-__all__ = ["AWAITING", "defer", "is_cancelling"]
+from flows.reconcile import AWAITING
 
-AWAITING = "AwaitingBatch"
+__all__ = ["defer", "is_cancelling"]
 
 
 def is_cancelling() -> bool:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 import pipelines
 import runs
-from flows import pipes, progress, reporting, server, summary
+from flows import pipes, progress, reporting, server, summary, together
 from flows.agreeing import agree
 from flows.detach import detach
 from flows.errors import BadRequest
@@ -178,6 +178,7 @@ def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunVi
             f"{view.name} is a run already and goes on as it was made: "
             f"{', '.join(given) or '--init'} has no place here."
         )
+    view = together.agreed(view)
     if view.state.status is Status.CANCELLED:
         raise BadRequest(f"{view.name} was cancelled: it does not go on.")
     return view

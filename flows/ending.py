@@ -3,24 +3,35 @@
 import asyncio
 
 import runs
-from flows import pipes
+from flows import pipes, together
 from flows.errors import BadRequest
-from runs import RunHeld, RunView, Status, Verb
+from runs import Run, RunHeld, RunView, Status, Verb
+from tasks.giving_up import give_up
 
 __all__ = ["cancel", "pause"]
 
 
 def pause(run: str) -> int:
-    """Ask whoever works on a run to stop; return the exit code.
+    """Have a run stop with everything kept; return the exit code.
+
+    One that waits for batches is not woken any more; they stay at their providers.
 
     Raises:
         BadRequest: nobody works on it, or who does is deaf.
     """
-    view = _view(run)
-    if view.holder is None or view.state.status is not Status.RUNNING:
+    view = together.agreed(_view(run))
+    if view.state.status is not Status.RUNNING:
         raise BadRequest(f"nobody works on {view.name}: it is {view.state.status}.")
-    _ask(view, Verb.PAUSE)
-    pipes.say(f"{view.name} stops. Go on with: octobatch run {view.name}")
+    try:
+        taken = Run.open(view.paths.dir)
+    except RunHeld:
+        _ask(view, Verb.PAUSE)
+    else:
+        taken.set_status(Status.PAUSED, reason="interrupted")
+        taken.close()
+        together.tell(_view(run))
+    again = "resume" if view.state.deployment else "run"
+    pipes.say(f"{view.name} stops. Go on with: octobatch {again} {view.name}")
     return 0
 
 
@@ -31,13 +42,20 @@ def cancel(run: str) -> int:
         BadRequest: it is at its end already, or who works on it is deaf.
     """
     view = _view(run)
-    if view.state.status in {Status.COMPLETE, Status.CANCELLED}:
+    if view.state.status is Status.COMPLETE or _is_over(view):
         raise BadRequest(f"{view.name} is {view.state.status} already.")
     try:
-        asyncio.run(_give_up(view))
+        asyncio.run(give_up(view.paths.dir))
     except RunHeld:
         _ask(view, Verb.CANCEL)
+    else:
+        together.tell(_view(run))
     pipes.say(f"{view.name} is cancelled: what came is kept in {view.paths.dir}.")
+    if left := len(_view(run).state.batches.open):
+        pipes.say(
+            f"{left} {'batch is' if left == 1 else 'batches are'} still to end at "
+            "their providers: octobatch tidy fetches what they had done."
+        )
     return 0
 
 
@@ -45,19 +63,12 @@ def _view(run: str) -> RunView:
     return runs.read(runs.resolve(run))
 
 
+def _is_over(view: RunView) -> bool:
+    return view.state.status is Status.CANCELLED and not view.state.batches.open
+
+
 def _ask(view: RunView, verb: Verb) -> None:
     if not runs.request(view.paths, verb):
         raise BadRequest(
             f"who works on {view.name} does not answer: kill it, and say it once more."
         )
-
-
-async def _give_up(view: RunView) -> None:
-    from tasks.batch_lane import BatchLane
-    from tasks.opening import opened
-    from tasks.shipping import Shipping
-
-    async with opened(view.paths.dir) as session:
-        session.batch_lane = BatchLane(session, Shipping(session.run, session.desk))
-        session.cancel()
-        await session.end()

@@ -17,7 +17,7 @@ import psutil
 
 from flows.errors import ServerError
 
-__all__ = ["Server", "answers", "ensure", "ready", "running", "stop", "wait_until_healthy"]
+__all__ = ["Server", "answers", "ensure", "ready", "running", "stop", "there", "wait_until_healthy"]
 
 FIRST_PORT = 4200
 LAST_PORT = 4299
@@ -44,6 +44,15 @@ def ensure() -> Server:
     server = _configured() or running() or _start()
     os.environ["PREFECT_API_URL"] = server.url
     os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's client tells its makers otherwise
+    return server
+
+
+def there() -> Server | None:
+    """Return the server that is there and answers, and have Prefect use it; none is started."""
+    server = _configured() or running()
+    if server is None or not answers(server.url):
+        return None
+    os.environ["PREFECT_API_URL"] = server.url
     return server
 
 

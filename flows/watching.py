@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 import runs
-from flows import pipes, progress, summary
+from flows import pipes, progress, summary, together
 from runs import Liveness, RunState, RunView
 
 __all__ = ["watch"]
@@ -20,6 +20,7 @@ ENDS = frozenset(
 def watch(run: str, *, as_json: bool) -> int:
     """Show how a run goes on until it stands still; return the exit code that says how."""
     run_dir = runs.resolve(run)
+    together.agreed(runs.read(run_dir))
     try:
         asyncio.run(_until_it_stands(run_dir))
     except KeyboardInterrupt:

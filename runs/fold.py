@@ -46,9 +46,15 @@ def created(spec: RunSpec, units: int, files: tuple[FrozenFile, ...]) -> Event:
     }
 
 
-def opened(*, pid: int, host: str, flow_run: str | None) -> Event:
+def opened(*, pid: int, host: str, flow_run: str | None, deployment: str | None = None) -> Event:
     """Return the event of a new holder."""
-    return {"event": "opened", "pid": pid, "host": host, "flow_run": flow_run}
+    return {
+        "event": "opened",
+        "pid": pid,
+        "host": host,
+        "flow_run": flow_run,
+        "deployment": deployment,
+    }
 
 
 def status_set(
@@ -201,6 +207,8 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     flow_run = line["flow_run"]
     if flow_run is not None and flow_run not in state.flow_runs:
         changes["flow_runs"] = (*state.flow_runs, flow_run)
+    if (deployment := line.get("deployment")) is not None:
+        changes["deployment"] = deployment
     return changes
 
 

@@ -79,6 +79,7 @@ class Run:
         run_dir: Path,
         *,
         flow_run: str | None = None,
+        deployment: str | None = None,
         clock: Clock = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> Self:
@@ -98,7 +99,7 @@ class Run:
             journal = Journal(paths.journal, replay(paths.journal), clock)
             undo.callback(journal.close)
             run = cls(paths, lock, journal, clock=clock, monotonic=monotonic)
-            run._begin(flow_run)
+            run._begin(flow_run, deployment)
             undo.pop_all()
         return run
 
@@ -357,10 +358,12 @@ class Run:
         detours = self.state.chunks[chunk].detours
         return detour_ids(self.paths.chunk(chunk), detours[-1]) if detours else None
 
-    def _begin(self, flow_run: str | None) -> None:
+    def _begin(self, flow_run: str | None, deployment: str | None) -> None:
         damaged = keep_damaged(self.paths.manifest, at=self._clock())
         holder = self._lock.holder
-        self._append(fold.opened(pid=holder.pid, host=holder.host, flow_run=flow_run))
+        self._append(
+            fold.opened(pid=holder.pid, host=holder.host, flow_run=flow_run, deployment=deployment)
+        )
         self.paths.pid.write_text(f"{holder.pid}\n")
         self.log(
             "opened",

@@ -121,6 +121,8 @@ class RunState:
     batches: Batches = field(default_factory=Batches)
     """What is at providers, and what was."""
     flow_runs: tuple[str, ...] = ()
+    deployment: str | None = None
+    """Whose flow runs work on it, as `<flow>/<name>`; None if only people's commands do."""
     progress: Mapping[str, Any] | None = None
     """The last hint of how far the open chunks are; of this holder, or None."""
     deadline: datetime | None = None

@@ -12,7 +12,7 @@ from runs.snapshot import latest
 from runs.state import RunState, Status, Waiting
 from runs.times import Clock, now
 
-__all__ = ["Liveness", "RunView", "liveness", "liveness_of", "read"]
+__all__ = ["GRACE", "Liveness", "RunView", "liveness", "liveness_of", "read"]
 
 FRESH = timedelta(seconds=3 * TOUCH_SECONDS)
 """A touch may be late on a busy machine; three in a row are not."""

@@ -1,6 +1,7 @@
 """The order of a run's work in batches: hand in, look, fetch, judge, and again."""
 
 import asyncio
+import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from pipelines import Scope, Stragglers
 from providers import points
+from providers.errors import ProviderError
 from runs import (
     Batch,
     BatchState,
@@ -95,8 +97,28 @@ class BatchLane:
         return await self.sensor.look()
 
     async def stop(self) -> None:
-        """Have the vendors stop what they hold."""
+        """Have the vendors stop what they hold, and send nothing more."""
+        self.shipping.close()
         await self.sensor.stop()
+
+    async def give_up(self) -> None:
+        """Have the vendors stop what they hold; fetch and count what they have done of it by now.
+
+        A batch that its vendor still works on, or that cannot be reached, stays in the manifest.
+        """
+        with contextlib.suppress(ProviderError):
+            await self.stop()
+            await self.look()
+            await self.stop()  # what the look has found out about
+            for batch in self.uncertain():
+                await self.shipping.refuse(batch, "given up, though its provider may have it")
+        state = self.session.run.state
+        for chunk in self.session.open_chunks():
+            if state.chunks[chunk].stage is Stage.COMPLETE:
+                step = str(state.chunks[chunk].step)
+                pool = self._pool(step)
+                await self.session.post(step, chunk, pool)
+                pool.drop()
 
     def uncertain(self) -> list[Batch]:
         """Return the batches of which nobody can tell whether they are at their vendor."""
@@ -301,9 +323,9 @@ async def in_batches(
 async def bring_in(lane: BatchLane, rest: Callable[[float], Awaitable[object]]) -> None:
     """Have the vendors stop what they hold, and fetch what is done of it: the lane changes."""
     session = lane.session
-    await lane.stop()
     while session.run.state.batches.open and not session.brake.pulled:
         moved = False
+        await lane.stop()
         with session.pausing_on_outage():
             moved = await lane.look()
         if not moved and not _pause_if_uncertain(lane):

@@ -3,10 +3,11 @@
 TaskError
 ├── NoProvider      choose one: the message lists the choices
 ├── NoPrice         run without a cap, or say what the model costs
-└── CapReached      go on with a higher cap
+├── CapReached      go on with a higher cap
+└── NotGivenUp      let its providers be asked: a key, as a rule
 """
 
-__all__ = ["CapReached", "NoPrice", "NoProvider", "TaskError"]
+__all__ = ["CapReached", "NoPrice", "NoProvider", "NotGivenUp", "TaskError"]
 
 
 class TaskError(Exception):
@@ -19,6 +20,10 @@ class NoProvider(TaskError):
 
 class NoPrice(TaskError):
     """A cap on what is spent cannot hold where the price is unknown."""
+
+
+class NotGivenUp(TaskError):
+    """A run cannot be given up: its batches would be worked on, and paid."""
 
 
 class CapReached(TaskError):

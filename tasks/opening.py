@@ -23,7 +23,12 @@ __all__ = ["opened"]
 
 @contextlib.asynccontextmanager
 async def opened(
-    run_dir: Path, *, flow_run: str | None = None, rates: Rates = NO_RATES, **said: Any
+    run_dir: Path,
+    *,
+    flow_run: str | None = None,
+    deployment: str | None = None,
+    rates: Rates = NO_RATES,
+    **said: Any,
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
 
@@ -32,6 +37,7 @@ async def opened(
     Args:
         run_dir: Where the run is.
         flow_run: The id of the flow run that goes on with it.
+        deployment: Whose flow run that is, as `<flow>/<name>`.
         rates: Rates that are shared with other machines.
         said: Options of `Launch` that are said of this start. Scripts of the pipeline, for one, are
             called only if whoever opens it allows it, whatever the run says. Those of
@@ -42,7 +48,7 @@ async def opened(
         MissingKey: a provider that it asks cannot be asked from here.
     """
     async with contextlib.AsyncExitStack() as stack:
-        run = Run.open(run_dir, flow_run=flow_run)
+        run = Run.open(run_dir, flow_run=flow_run, deployment=deployment)
         stack.callback(run.close)
         pipeline = pipelines.load_frozen(run.paths.dir)
         launch = _relaunched(run, said)
@@ -71,7 +77,8 @@ async def opened(
         if launch.timeout is not None:
             loop = asyncio.get_running_loop()
             stack.callback(loop.call_later(launch.timeout, session.time_is_up).cancel)
-        run.set_status(Status.RUNNING)
+        if run.state.status is not Status.CANCELLED:
+            run.set_status(Status.RUNNING)
         try:
             yield session
         except BaseException as error:

@@ -39,7 +39,7 @@ class Sensor:
     _told_to_wait: float = 0.0
     """Seconds, by a vendor who had been asked too often at the last look."""
     _stopped: set[str] = field(default_factory=set[str])
-    """Batches that their vendors were asked to stop for their age."""
+    """Batches that their vendors were asked to stop, and heard it."""
 
     def __post_init__(self) -> None:
         """Take the time."""
@@ -70,7 +70,7 @@ class Sensor:
         A vendor that does not answer now works on: the batch stays in the manifest.
         """
         for batch in self.session.run.state.batches.open:
-            if batch.state is BatchState.SUBMITTED:
+            if batch.state is BatchState.SUBMITTED and batch.key not in self._stopped:
                 await self._stop(batch)
 
     def next_look(self, least: float) -> float:
@@ -88,16 +88,16 @@ class Sensor:
             return (now - self._began).total_seconds()
         return age_seconds(batch, now)
 
-    async def _stop(self, batch: Batch) -> bool:
-        """Have the vendor stop a batch; return whether it has heard."""
+    async def _stop(self, batch: Batch) -> None:
+        """Have the vendor stop a batch, if it hears."""
         lane = self.session.desk.counter(batch.step).batches
         try:
             await lane.cancel(str(batch.batch_id))
         except ProviderError as error:
             self.session.run.log("batch_not_cancelled", batch=batch.short, why=str(error))
-            return False
+            return
         self.session.run.log("batch_cancelling", batch=batch.short)
-        return True
+        self._stopped.add(batch.key)
 
     async def _give_up_old(self, batch: Batch) -> None:
         """Stop a batch that has been waited for long enough; its vendor may not even do that."""
@@ -107,8 +107,8 @@ class Sensor:
         if age > most + STOPPING_SECONDS and batch.state is BatchState.SUBMITTED:
             why = f"it was to be stopped after {lasting(most)} and does not end"
             self.session.run.move_batch(batch.key, BatchState.UNCERTAIN, message=why)
-        elif age > most and batch.key not in self._stopped and await self._stop(batch):
-            self._stopped.add(batch.key)
+        elif age > most and batch.key not in self._stopped:
+            await self._stop(batch)
 
     async def _standings(self) -> list[tuple[Batch, Standing]]:
         """Return how the batches stand that are at their vendors."""

@@ -346,7 +346,8 @@ class Session:
 
     async def _give_up(self) -> End:
         if self.batch_lane is not None:
-            await self.batch_lane.stop()
+            await self.batch_lane.give_up()
+            self.hint(force=True)
         self.run.set_status(Status.CANCELLED)
         return CANCELLED
 

@@ -71,6 +71,7 @@ class Shipping:
     _not_before: dict[str, float] = field(default_factory=dict[str, float])
     _turned_away: Counter[str] = field(default_factory=Counter[str])
     """How often."""
+    _closed: bool = False
 
     def __post_init__(self) -> None:
         self.room = Room(self.run, self.desk, self.clock, self.patience_seconds)
@@ -143,6 +144,10 @@ class Shipping:
         self._ready_lines[line] = self._ready_lines[line].plus(more)
         self._ready_created[batch.provider] += times
 
+    def close(self) -> None:
+        """Send nothing from here on; what is found at its vendor is still taken up."""
+        self._closed = True
+
     async def settle_intents(self) -> None:
         """Find out about each batch of which it is not known whether its vendor has it.
 
@@ -187,6 +192,9 @@ class Shipping:
             await self._send(batch, intent)
 
     async def _send(self, batch: Batch, intent: Intent) -> None:
+        if self._closed:
+            await self.refuse(batch, "it was never sent, and is not needed any more")
+            return
         counter = self.desk.counter(batch.step)
         self._not_sent.discard(batch.key)
         self._missed_at.pop(batch.key, None)

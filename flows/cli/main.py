@@ -24,6 +24,7 @@ from flows.cli import (
     run,
     schema,
     server,
+    tidy,
     watch,
 )
 from flows.cli.exits import Exit, exit_of
@@ -40,7 +41,7 @@ def octobatch() -> None:
 
 
 _MODULES = (
-    *(run, resume, watch, pause, cancel, ps, info, items),
+    *(run, resume, watch, pause, cancel, tidy, ps, info, items),
     *(check, new, preview, schema, models, emulator, server),
 )
 for _module in _MODULES:

@@ -11,6 +11,7 @@ from providers.batches import End
 from providers.emulator import client
 from runs import BatchState, RunView, Status
 from tasks.batch_lane import bring_in, in_batches
+from tasks.giving_up import give_up
 from tasks.opening import opened
 from tasks.order import in_order
 from tests.providers.asking import SDK_WARNINGS
@@ -213,6 +214,62 @@ def test_a_run_that_is_given_up_is_given_up_at_its_vendor(make_mill, url):
 
     asyncio.run(give_up())
     assert runs.read(run_dir).state.status is Status.CANCELLED
+
+
+def test_what_a_vendor_had_done_of_a_run_that_is_given_up_is_kept(make_mill, url):
+    """And counted, for it is paid; as soon as the vendor has stopped, which takes its time."""
+    run_dir = make_mill("anthropic")
+    client.batches(url, seconds=1000, cancel_seconds=60)
+
+    async def hand_in() -> None:
+        async with opened(run_dir, interval=0.02) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            session.interrupt()
+            await session.end()
+
+    asyncio.run(hand_in())
+    client.clock(url, step=500)
+    asyncio.run(give_up(run_dir))
+    left = runs.read(run_dir).state
+    assert left.status is Status.CANCELLED
+    assert {batch.state for batch in left.batches.values()} == {BatchState.SUBMITTED}
+
+    client.clock(url, step=100)
+    asyncio.run(give_up(run_dir))
+    view = runs.read(run_dir)
+    assert view.state.batches.open == ()
+    assert view.state.status is Status.CANCELLED
+    charged = client.ledger(url).calls
+    assert 0 < charged < 30
+    assert runs.totals(view.state).attempts == charged
+
+
+def test_a_run_without_batches_is_given_up_without_a_key(make_mill, monkeypatch):
+    run_dir = make_mill("openai")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    asyncio.run(give_up(run_dir))
+    assert runs.read(run_dir).state.status is Status.CANCELLED
+
+
+def test_what_was_never_sent_is_not_sent_to_be_stopped(make_mill, url):
+    """A lane that is left sends nothing more, not even what its vendor had turned away."""
+    run_dir = make_mill("openai", units=10)
+    client.script(url, [{"match": "POST /openai/v1/batches", "do": "status", "status": 500}])
+
+    async def leave() -> None:
+        async with opened(run_dir, interval=0.02) as session:
+            lane = lane_of(session)
+            await lane.settle()
+            client.script(url, [])
+            await bring_in(lane, session.rest)
+            session.interrupt()
+            await session.end()
+
+    asyncio.run(leave())
+    [batch] = runs.read(run_dir).state.batches.values()
+    assert batch.state is BatchState.REFUSED
+    assert client.ledger(url).batches == {}
 
 
 def test_a_batch_that_nobody_can_find_out_about_waits_for_a_person(make_mill, url):
