@@ -19,7 +19,7 @@ from prefect.runtime import flow_run as flow_run_now
 from pydantic import Field
 
 import pipelines
-from flows.defer import defer, is_cancelling
+from flows.defer import defer
 from flows.errors import RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
@@ -137,10 +137,24 @@ async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
     deployment = await deployment_of(flow_run)
     told = {"flow_run": str(flow_run.id), "deployment": deployment, **_told(launch, flow_run)}
     async with opened(run_dir, rates=await shared_rates(), **told) as session:
-        with stopping_on_signals(session, given_up=is_cancelling):
+        with stopping_on_signals(session, given_up=partial(_given_up, flow_run)):
             async with _heeding(flow_run, session):
                 await _order(session, leaving=flow_run.deployment_id is not None)
                 return await session.end()
+
+
+async def _given_up(flow_run: FlowRun) -> bool:
+    """Say whether a signal means that a flow run is cancelled, which is what a worker means by it.
+
+    The worker would say so itself, but only where Prefect's own handler listens, which raises an
+    exception in the middle of anything.
+    """
+    if flow_run.deployment_id is None:
+        return False
+    try:
+        return await given_up(flow_run)
+    except UNHEARD:
+        return False
 
 
 @contextlib.asynccontextmanager

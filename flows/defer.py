@@ -1,4 +1,4 @@
-"""What a worker is told, and tells: when to begin a flow run again, and that it is cancelled."""
+"""What a worker is told: when to begin a flow run again."""
 
 import logging
 from datetime import datetime
@@ -11,15 +11,7 @@ from prefect.states import Scheduled
 
 from flows.reconcile import AWAITING
 
-__all__ = ["defer", "is_cancelling"]
-
-
-def is_cancelling() -> bool:
-    """Say whether a worker was told to cancel this flow run: then its SIGTERM means that."""
-    # No public way leads there. The worker says it before it sends the signal.
-    from prefect._internal.control_listener import get_intent
-
-    return get_intent() == "cancel"
+__all__ = ["defer"]
 
 
 class _NoError(logging.Filter):

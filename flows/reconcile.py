@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runs import Liveness, RunView, Status
+from runs.lock import Holder
 from runs.view import GRACE
 
 __all__ = ["AWAITING", "PAUSED", "Action", "Finding", "FlowRunView", "Kind", "findings"]
@@ -61,10 +62,12 @@ class FlowRunView:
     crashes: int = 0
     """How often its process has died."""
 
-    def died(self, at: datetime) -> bool:
+    def died(self, holder: Holder | None, at: datetime) -> bool:
         """Say whether it is at work in Prefect's eyes only, where nobody holds its run."""
-        at_work = self.kind in {Kind.PENDING, Kind.RUNNING, Kind.CANCELLING}
-        return at_work and at - self.since > GRACE
+        if self.kind not in {Kind.PENDING, Kind.RUNNING, Kind.CANCELLING}:
+            return False
+        seen_dead = holder is not None and holder.alive is False and holder.since > self.since
+        return seen_dead or at - self.since > GRACE
 
     def waits(self) -> bool:
         """Say whether it will be woken, or is just waking."""
@@ -129,7 +132,9 @@ def _of_one_that_stands(
     status, found = view.state.status, list[Finding]()
     if status is Status.CANCELLED and view.state.batches.open:
         found.append(Finding(Action.GIVE_UP, "its providers may still work on what was cancelled"))
-    behind = [one for one in flow_runs if one.died(at) or (one.kind, one.state) == WAITING]
+    behind = [
+        one for one in flow_runs if one.died(view.holder, at) or (one.kind, one.state) == WAITING
+    ]
     lost = {Kind.CRASHED, Kind.FAILED}
     if status is Status.COMPLETE and flow_runs and flow_runs[-1].kind in lost:
         behind.append(flow_runs[-1])  # its end was not heard
@@ -150,7 +155,7 @@ def _of_one_under_way(
     """Of a run that is to be gone on with, and that nobody holds."""
     if any(one.given_up(view.state.updated) for one in flow_runs):
         return [Finding(Action.GIVE_UP, "its flow run was cancelled")]
-    found = [_of_an_open_one(one, at) for one in flow_runs if not one.kind.final]
+    found = [_of_an_open_one(one, view.holder, at) for one in flow_runs if not one.kind.final]
     doing = [one for one in found if one is not None and one.action is not Action.PERSON]
     by_itself = None in found or any(one.action is Action.GO_ON for one in doing)
     if by_itself or (view.liveness is Liveness.DEFERRED and view.state.deployment is None):
@@ -162,11 +167,11 @@ def _of_people(found: Sequence[Finding | None]) -> list[Finding]:
     return [one for one in found if one is not None and one.action is Action.PERSON]
 
 
-def _of_an_open_one(one: FlowRunView, at: datetime) -> Finding | None:
+def _of_an_open_one(one: FlowRunView, holder: Holder | None, at: datetime) -> Finding | None:
     """Of a flow run that is not at its end; None if it goes on with its run."""
     if one.kind is Kind.PAUSED:
         return Finding(Action.PERSON, "its flow run is suspended: resume it", one.id)
-    if one.died(at):
+    if one.died(holder, at):
         why = "the process that worked on it has died"
         return Finding(Action.GO_ON if one.deployed else Action.TELL, why, one.id)
     if one.kind is Kind.SCHEDULED and one.due is not None and at > one.due + NO_WORKER:

@@ -52,7 +52,7 @@ def _gone_on(view: RunView, flow_runs: list[FlowRunView]) -> str:
             return f"{there} No worker is up: prefect worker start --pool {begun.pool}"
         case FlowRunView(kind=Kind.PAUSED):
             asyncio.run(unsuspend(one.id))
-        case _ if running and one.waits() and not one.died(now()):
+        case _ if running and one.waits() and not one.died(view.holder, now()):
             return (
                 f"{view.name} goes on by itself: {_when(view)}. To look after it here instead: "
                 f"octobatch run {view.name} --watch"

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 
 from flows.pipes import say
 from tasks.session import Session
@@ -17,25 +17,30 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 @contextlib.contextmanager
-def stopping_on_signals(session: Session, *, given_up: Callable[[], bool]) -> Generator[None]:
+def stopping_on_signals(
+    session: Session, *, given_up: Callable[[], Awaitable[bool]]
+) -> Generator[None]:
     """Let Ctrl-C, SIGTERM and the end of a terminal pause the run while the block runs.
 
     If the run is `given_up` when a signal comes, it is cancelled.
     """
-    loop = asyncio.get_running_loop()
+    loop, stopping = asyncio.get_running_loop(), set[asyncio.Task[None]]()
 
-    def heard() -> None:
-        if given_up():
+    async def stop() -> None:
+        if await given_up():
             session.cancel()
             return
-        if session.brake.pulled:
+        say("\nStopping: answers that are under way may still come. Ctrl-C again drops them.")
+        session.interrupt()
+
+    def heard() -> None:
+        if session.brake.pulled or stopping:
             # As after kill -9: what was acknowledged is on disk, the calls in flight are lost.
             if sys.stderr.isatty():
                 os.write(sys.stderr.fileno(), SHOW_CURSOR.encode())
             say(f"\nDropped. Go on with: octobatch run {session.run_dir.name}")
             os._exit(130)
-        say("\nStopping: answers that are under way may still come. Ctrl-C again drops them.")
-        session.interrupt()
+        stopping.add(loop.create_task(stop()))
 
     for number in SIGNALS:
         loop.add_signal_handler(number, heard)
@@ -44,3 +49,5 @@ def stopping_on_signals(session: Session, *, given_up: Callable[[], bool]) -> Ge
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+        for task in stopping:
+            task.cancel()

@@ -36,6 +36,9 @@ SHARE_OF_STRAGGLERS = 0.02
 """Of a step's units: so few may be asked at once at its end."""
 LEAST_SECONDS_AWAY = 60.0
 """Who has to start anew for each look, which takes seconds, does not come sooner."""
+SHORTEST_SECONDS_AWAY = 20.0
+"""Not even if it is said: a worker that counts how many flow runs it has (`--limit`) dies when one
+is due again before its process is gone, and it fetches them ten seconds ahead."""
 CHUNKS_AT_ONCE = 4
 """Chunks that are judged at once: it keeps the sandbox busy while files are written."""
 
@@ -147,7 +150,8 @@ class BatchLane:
         now = self.sensor.clock()
         told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
         reason = "; ".join(told) or "room at its providers"
-        return Waiting(now + timedelta(seconds=self.next_look(LEAST_SECONDS_AWAY)), reason)
+        away = max(self.next_look(LEAST_SECONDS_AWAY), SHORTEST_SECONDS_AWAY)
+        return Waiting(now + timedelta(seconds=away), reason)
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.sensor.clock()).total_seconds())

@@ -1,5 +1,6 @@
 """What is found where a run and Prefect's idea of it have come apart."""
 
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from flows.reconcile import Action, FlowRunView, Kind, findings
 from runs import Liveness, Status, Waiting
+from runs.lock import Holder
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=3)
@@ -105,6 +107,15 @@ def test_a_process_that_died_while_it_left_is_begun_anew(stands):
     """The run is deferred, its flow run was not told: nobody would wake it."""
     [found] = findings(stands(Liveness.DEFERRED), [DIED], NOW)
     assert found.action is Action.GO_ON
+
+
+def test_a_process_that_is_seen_dead_is_not_waited_for(stands):
+    """It had signed the run's lock after its flow run began; one that is just waking had not."""
+    dead = Holder(999999999, socket.gethostname(), JUST_NOW + timedelta(seconds=1), 0.0)
+    view = replace(stands(Liveness.DETACHED), holder=dead)
+    [found] = findings(view, [WAKING], NOW)
+    assert found.action is Action.GO_ON
+    assert findings(view, [replace(WAKING, since=NOW)], NOW) == []
 
 
 def test_a_command_that_was_killed_leaves_a_flow_run_that_nobody_works_on(stands):
