@@ -132,6 +132,26 @@ async def test_who_asks_for_a_paused_flow_run_once_more_has_it_gone_on_with(wait
 
 
 @flow
+async def test_a_flow_run_that_is_suspended_goes_on_when_it_is_resumed(deployed, emulated, api):
+    """As with Pause and Resume in the UI, in the middle of its work."""
+    from prefect.states import Suspended
+
+    client_of_emulator.latency(emulated.url, 0.1)
+    working = asyncio.create_task(deployed.start(lane="realtime", max_units=60))
+    while not [v for v in map(runs.read, runs.list_runs()) if v.state.progress]:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await set_state(api, deployed.flow_run, Suspended(timeout_seconds=300))
+    state = await working
+    client_of_emulator.latency(emulated.url, 0)
+    assert (state.type.value, state.name) == ("PAUSED", "Suspended")
+    assert deployed.view.state.status is Status.PAUSED
+    async with api() as client:
+        await client.resume_flow_run(deployed.flow_run.id)
+    assert (await to_its_end(deployed)).is_completed()
+    assert deployed.view.state.status is Status.COMPLETE
+
+
+@flow
 async def test_a_flow_run_whose_process_has_died_is_begun_anew(waiting, emulated, api):
     from prefect.states import Crashed
 
