@@ -13,6 +13,10 @@ __all__ = ["Counts", "Totals", "current_step", "merged", "open_rounds", "step_co
 __all__ += ["total_usd", "totals"]
 
 
+ANSWERED = frozenset({"schema_validation", "validation", "truncated", "refused"})
+"""Classes of failures in which the model has answered, and what it said does not pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What went into a chunk-step, what came of it, and what that took; over any rounds of it."""
@@ -48,6 +52,11 @@ class Counts:
     def lost(self) -> int:
         """Return how many units failed, whatever the class."""
         return sum(self.failed.values())
+
+    @property
+    def hard(self) -> int:
+        """Return how many units failed by a fault on the way, and not by what a model said."""
+        return sum(n for failure, n in self.failed.items() if failure not in ANSWERED)
 
     @property
     def units(self) -> int:
@@ -136,6 +145,8 @@ class Totals:
     valid: int
     """Units that passed every step."""
     failed: int
+    hard: int
+    """Of those that failed: by a fault on the way."""
     attempts: int
     tokens: Mapping[str, int]
     cost_usd: Decimal | None
@@ -160,6 +171,7 @@ def totals(state: "RunState") -> Totals:
         units=sum(chunk.units for chunk in chunks),
         valid=sum(chunk.valid for chunk in chunks),
         failed=work.lost,
+        hard=work.hard,
         attempts=work.attempts,
         tokens=work.tokens,
         cost_usd=work.cost_usd,

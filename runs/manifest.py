@@ -106,6 +106,7 @@ def summary(run: str, state: RunState, *, at: datetime) -> bytes:
         "units": total.units,
         "valid": total.valid,
         "failed": total.failed,
+        "hard": total.hard,
         "tokens": sum(total.tokens.get(kind, 0) for kind in ("input", "output")),
         "cost_usd": total.cost_usd,
         "waiting": waiting_to_json(state.waiting),

@@ -27,20 +27,7 @@ class FailureClass(StrEnum):
     EXPRESSION = "expression"
     """An expression could not be computed for this unit."""
 
-    @property
-    def hard(self) -> bool:
-        """True when no model answered: shown in red, and asking again cannot help."""
-        return self in _HARD
 
-
-_HARD = frozenset(
-    {
-        FailureClass.REJECTED,
-        FailureClass.TRANSPORT,
-        FailureClass.TEMPLATE,
-        FailureClass.EXPRESSION,
-    }
-)
 _VERDICTS = frozenset({FailureClass.VALIDATION, FailureClass.EXPRESSION})
 """What a step finds wrong with what it was given, rather than with how its own answer is worded."""
 

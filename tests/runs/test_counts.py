@@ -136,3 +136,9 @@ def test_a_run_without_units_is_at_its_end(make_run):
     run = Run.open(make_run(units=0))
     run.close()
     assert totals(run.state).progress == 1.0
+
+
+def test_a_fault_on_the_way_is_told_apart_from_a_bad_answer():
+    """Screens show one in red, the other in yellow."""
+    counts = Counts(9, failed={"validation": 2, "refused": 1, "rejected": 3, "template": 1})
+    assert (counts.lost, counts.hard) == (7, 4)
