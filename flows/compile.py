@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 import itertools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,22 +15,25 @@ from prefect import Flow, Task
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
 from prefect.runtime import flow_run as flow_run_now
-from pydantic import Field
+from prefect.states import Failed
 
 import pipelines
 from flows.defer import defer
-from flows.errors import RunGone
+from flows.errors import FlowError, RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
+from flows.form import form, signature
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
+from flows.launching import launch_of
 from flows.place import place
 from flows.shared import shared_rates
 from flows.stopping import stopping_on_signals
 from pipelines import Launch
-from runs import RunHeld, Status, is_run, read
+from runs import RunError, RunHeld, Status, is_run, read
 from runs.times import now
 from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.canary import canary
 from tasks.create import create_run
+from tasks.errors import REFUSALS as TASKS_REFUSALS
 from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
@@ -50,6 +52,12 @@ HEED_SECONDS = 10.0
 ENDING_SECONDS = 1.0
 """What a task run may take to say that it is at its end."""
 
+REFUSALS = (
+    *(FlowError, RunError, pipelines.PipelineError, pipelines.PipelineNotFound),
+    *TASKS_REFUSALS,
+)
+"""Each says in a sentence what is wrong; a traceback would add nothing."""
+
 PipelineFlow: TypeAlias = Flow[..., Coroutine[Any, Any, State[Any]]]
 
 
@@ -57,13 +65,16 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
     """Return the flow named for `pipeline`, with the fields of `Launch` as its parameters."""
 
     async def run_pipeline(**parameters: Any) -> State[Any]:
-        return await _run(Launch(pipeline=pipeline, **parameters), pipeline)
+        try:
+            return await _run(launch_of(pipeline, parameters), pipeline)
+        except REFUSALS as error:
+            return Failed(message=str(error), data=error)
 
     quiet_hook_logs()
-    run_pipeline.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
+    run_pipeline.__signature__ = signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
     hooks: list[FlowStateHook[..., Any]] = [snapshot_flow]
     body: Callable[..., Coroutine[Any, Any, State[Any]]] = run_pipeline
-    return Flow(
+    flow: PipelineFlow = Flow(
         body,
         name=pipeline,
         flow_run_name=partial(_named, pipeline),
@@ -76,23 +87,10 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
         on_failure=hooks,
         on_crashed=hooks,
         on_cancellation=hooks,
+        validate_parameters=False,  # `Launch` does, and says in our words what is wrong
     )
-
-
-def _signature() -> inspect.Signature:
-    """Return `Launch` as a signature: what `--param` and the form in the UI offer."""
-    return inspect.Signature(
-        [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=Field(default=field.default, description=field.description),
-                annotation=field.annotation,
-            )
-            for name, field in Launch.model_fields.items()
-            if name != "pipeline"
-        ]
-    )
+    flow.__signature__ = form()  # pyright: ignore[reportAttributeAccessIssue] - what is deployed
+    return flow
 
 
 def _named(pipeline: str) -> str:

@@ -11,15 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 import pipelines
 import runs
 from flows import pipes, progress, reporting, server, summary, together
 from flows.agreeing import agree
 from flows.detach import detach
 from flows.errors import BadRequest
+from flows.launching import launch_of
 from flows.notify import notify
 from flows.spool import spooled
 from pipelines import Launch, Pipeline
@@ -151,19 +149,7 @@ def _ready(folder: Path, items: Path | None, launch: Launch, *, yes: bool, show:
 def _launch(pipeline: str, told: Mapping[str, Any]) -> Launch:
     if told.get("name") in pipelines.available():
         raise BadRequest(f"--name {told['name']} is a pipeline's name: call the run otherwise.")
-    try:
-        return Launch(pipeline=pipeline, **told)
-    except ValidationError as error:
-        raise BadRequest("; ".join(_said_of(fault) for fault in error.errors())) from error
-
-
-def _said_of(fault: ErrorDetails) -> str:
-    if fault["loc"] == ("name",):
-        return (
-            f"{fault['input']!r} cannot be the name of a run: use letters, digits, '.', '_' and "
-            "'-', 64 at most, beginning with a letter or digit."
-        )
-    return f"{fault['msg'].removeprefix('Value error, ')}."
+    return launch_of(pipeline, told)
 
 
 def _going_on(target: str, told: Mapping[str, Any], *, init_only: bool) -> RunView:

@@ -25,91 +25,124 @@ class Launch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pipeline: str | None = Field(
-        default=None, description="A pipeline's name, or the path of its folder."
-    )
-    run: str | None = Field(default=None, description="Go on with this run: its name, or its path.")
-    name: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-        description="What to call the run; else the pipeline's name and the time.",
+        default=None, title="Pipeline", description="A pipeline's name, or the path of its folder."
     )
     lane: Literal["realtime", "batch"] | None = Field(
         default=None,
-        description="How models are asked: one call per unit, answers at once (the default); or in "
-        "batches, at half the price, within a day. Said of a run, it changes how that goes on.",
+        title="Lane",
+        description="`realtime`: one call per unit, answers at once (the default). `batch`: half "
+        "the price, answers within a day. Said of a run, it changes how that goes on.",
+    )
+    max_units: PositiveInt | None = Field(
+        default=None, title="First units only", description="Take the first N units, not all."
+    )
+    sample: PositiveInt | None = Field(
+        default=None,
+        title="Sample of units",
+        description="Take N units at random, always the same N.",
+    )
+    repeat: PositiveInt | None = Field(
+        default=None,
+        title="Repeat each unit",
+        description="Make every unit N times, whatever the pipeline says.",
     )
     items: str | None = Field(
         default=None,
-        description="Take the items from this file instead of the pipeline's own; `-` on the "
-        "command line: from standard input, as JSON lines.",
-    )
-    repeat: PositiveInt | None = Field(
-        default=None, description="Make every unit N times, whatever the pipeline says."
-    )
-    max_units: PositiveInt | None = Field(default=None, description="Take the first N units only.")
-    sample: PositiveInt | None = Field(
-        default=None, description="Take N units at random, always the same N."
+        title="Items",
+        description="Take the items from this file instead of the pipeline's own: its whole path "
+        "on the machine that works on the run.",
     )
     provider: str | None = Field(
-        default=None, description="Ask this provider at every step, whatever the pipeline says."
+        default=None,
+        title="Provider",
+        description="Ask this provider at every step, whatever the pipeline says.",
     )
     model: str | None = Field(
-        default=None, description="Ask this model at every step, whatever the pipeline says."
+        default=None,
+        title="Model",
+        description="Ask this model at every step, whatever the pipeline says. `octobatch models` "
+        "lists them.",
     )
     max_cost: Decimal | None = Field(
         default=None,
         gt=0,
+        title="Most to spend, in US dollars",
         description="Spend at most so many US dollars: the run pauses before it spends more.",
-    )
-    emulate: bool = Field(
-        default=False, description="Ask the emulator on this machine: no key, no cost."
-    )
-    local: str | None = Field(
-        default=None,
-        description="Ask a model on this machine: a GGUF file, or `default` for the bundled one.",
-    )
-    allow_scripts: bool = Field(
-        default=False,
-        description="Run the pipeline's own scripts on this machine, with your rights.",
-    )
-    ask_again: bool = Field(
-        default=False,
-        description="Ask once more what is in batches of which nobody can tell whether the "
-        "provider has them: it may be paid twice.",
-    )
-    retry_failures: bool = Field(
-        default=False,
-        description="Take the units of a run that failed through it once more, from where they "
-        "failed.",
-    )
-    tick: bool = Field(
-        default=False,
-        description="Look at the batches of a run once, do what there is to do, and end.",
-    )
-    interval: Seconds | None = Field(
-        default=None,
-        description="Look at batches every so many seconds (or 90s, 5m), not as often as is usual "
-        "for them.",
-    )
-    timeout: Seconds | None = Field(
-        default=None,
-        description="Work on the run for so long at most, such as 2h or 90m: then it pauses.",
     )
     deadline: Seconds | None = Field(
         default=None,
+        title="Deadline for batches",
         description="Wait for batches for so long at most, such as 6h: then they are stopped, what "
         "they brought is kept, and the rest is asked in realtime.",
     )
-    skip_canary: bool = Field(
-        default=False,
-        description="Hand a large run in at once, without asking three of its units first.",
+    timeout: Seconds | None = Field(
+        default=None,
+        title="Time limit",
+        description="Work on the run for so long at most, such as 90m or 2h: then it pauses.",
+    )
+    interval: Seconds | None = Field(
+        default=None,
+        title="Look at batches every",
+        description="Look at batches so often, such as 90s or 5m; else as they usually take.",
     )
     min_pass_rate: float | None = Field(
         default=None,
         ge=0,
         le=1,
+        title="Lowest pass rate",
         description="Pause when fewer of a step's first replies pass than this share, 0 to 1; "
-        "whatever the pipeline says.",
+        "whatever the pipeline says. 0: never.",
+    )
+    skip_canary: bool = Field(
+        default=False,
+        title="Without units ahead",
+        description="Hand a large run in at once, without asking three of its units first.",
+    )
+    emulate: bool = Field(
+        default=False,
+        title="Emulate",
+        description="Rehearse: a stand-in on the machine that works on the run answers. No key, no "
+        "cost.",
+    )
+    local: str | None = Field(
+        default=None,
+        title="Local model",
+        description="Ask a model on the machine that works on the run: the path of a GGUF file, or "
+        "`default` for the bundled one.",
+    )
+    allow_scripts: bool = Field(
+        default=False,
+        title="Allow scripts",
+        description="Run the pipeline's own scripts, with the rights of whoever works on the run.",
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        title="Name of the run",
+        description="What to call the run; else the pipeline's name and the time.",
+    )
+    run: str | None = Field(
+        default=None,
+        title="Go on with a run",
+        description="Go on with this run, its name or its path, instead of making a new one. The "
+        "options that make a run (units, items, provider, model, name) then say nothing.",
+    )
+    retry_failures: bool = Field(
+        default=False,
+        title="Retry failures",
+        description="Of a run that is gone on with: take its units that failed through it once "
+        "more, from where they failed.",
+    )
+    ask_again: bool = Field(
+        default=False,
+        title="Ask again",
+        description="Of a run that is gone on with: ask once more what is in batches of which "
+        "nobody can tell whether the provider has them. It may be paid twice.",
+    )
+    tick: bool = Field(
+        default=False,
+        title="One look",
+        description="Look at the batches of a run once, do what there is to do, and end.",
     )
 
     BUNDLED: ClassVar[str] = "default"

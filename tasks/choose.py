@@ -11,7 +11,7 @@ from providers.keys import keys_set
 from providers.prices import Lane, Rate
 from tasks.errors import NoPrice, NoProvider
 
-__all__ = ["Asked", "Choice", "check_priced", "choose", "settle_choice"]
+__all__ = ["Asked", "Choice", "check_priced", "choices", "choose", "settle_choice"]
 
 MAX_TOKENS = 4096
 """Room for an answer, its reasoning included, when nobody says; a truncated unit gets more."""
@@ -48,6 +48,11 @@ class Choice:
     def rate_in(self, lane: Lane) -> Rate | None:
         """Return the price in a lane."""
         return self.rate if lane == "realtime" else self.batch_rate
+
+
+def choices() -> tuple[str, ...]:
+    """Return whom a launch can name as its provider."""
+    return tuple(name for name, vendor in registry.vendors().items() if vendor.base_url)
 
 
 def choose(pipeline: Pipeline, step: Step, launch: Launch) -> Asked:

@@ -7,7 +7,9 @@ TaskError
 └── NotGivenUp      let its providers be asked: a key, as a rule
 """
 
-__all__ = ["CapReached", "NoPrice", "NoProvider", "NotGivenUp", "TaskError"]
+from providers.errors import ProviderError
+
+__all__ = ["REFUSALS", "CapReached", "NoPrice", "NoProvider", "NotGivenUp", "TaskError"]
 
 
 class TaskError(Exception):
@@ -28,3 +30,7 @@ class NotGivenUp(TaskError):
 
 class CapReached(TaskError):
     """Another call might cost more than the run may still spend."""
+
+
+REFUSALS = (TaskError, ProviderError)
+"""What says in a sentence why nothing comes of it, and what to do; anything else is our fault."""

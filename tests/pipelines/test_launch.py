@@ -7,7 +7,7 @@ from pipelines import Launch
 
 
 def test_every_option_is_described_and_can_be_left_out():
-    assert all(field.description for field in Launch.model_fields.values())
+    assert all(field.title and field.description for field in Launch.model_fields.values())
     assert Launch().model_dump(exclude_defaults=True) == {}
 
 
