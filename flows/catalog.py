@@ -6,6 +6,7 @@ directory, so an edited or deleted folder never stops a run that has begun.
 
 import pipelines
 from flows.compile import PipelineFlow, flow_of
+from flows.settings import read_dotenv
 
 __all__ = ["flow"]
 
@@ -20,7 +21,8 @@ def flow(pipeline: str) -> PipelineFlow:
 
 
 def __getattr__(name: str) -> PipelineFlow:
-    """Return the flow of a pipeline (PEP 562)."""
+    """Return the flow of a pipeline (PEP 562): the way in of workers and `prefect deploy`."""
     if name.startswith("_"):
         raise AttributeError(name)
+    read_dotenv()
     return flow(name)

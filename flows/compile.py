@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from flows.errors import FlowError, RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
 from flows.form import form, signature
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
+from flows.keyring import kept_keys
 from flows.launching import launch_of
 from flows.place import place
 from flows.shared import shared_rates
@@ -34,9 +35,11 @@ from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.canary import canary
 from tasks.create import create_run
 from tasks.errors import REFUSALS as TASKS_REFUSALS
+from tasks.keys import Keys
 from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
+from tasks.ready import check_keys, lines_of
 from tasks.session import End, Session, ended
 from tasks.shipping import Shipping
 
@@ -105,6 +108,9 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     run_dir = _place(launch, pipeline, flow_run)
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
+        lines = lines_of(loaded, launch)
+        if not launch.free:
+            check_keys(lines, await _kept(flow_run, {line.provider for line in lines}))
         create_run(loaded, launch, run_dir)
     elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
         return state_of(end)
@@ -132,9 +138,14 @@ async def _stands(end: End, flow_run: FlowRun) -> bool:
 
 
 async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
-    deployment = await deployment_of(flow_run)
-    told = {"flow_run": str(flow_run.id), "deployment": deployment, **_told(launch, flow_run)}
-    async with opened(run_dir, rates=await shared_rates(), **told) as session:
+    told: dict[str, Any] = {
+        "flow_run": str(flow_run.id),
+        "deployment": await deployment_of(flow_run),
+        "rates": await shared_rates(),
+        "kept": await _kept(flow_run, _providers(run_dir)),
+        **_told(launch, flow_run),
+    }
+    async with opened(run_dir, **told) as session:
         with stopping_on_signals(session, given_up=partial(_given_up, flow_run)):
             async with _heeding(flow_run, session):
                 await _order(session, leaving=flow_run.deployment_id is not None)
@@ -174,6 +185,18 @@ async def _heeding(flow_run: FlowRun, session: Session) -> AsyncGenerator[None]:
         yield
     finally:
         heeding.cancel()
+
+
+def _providers(run_dir: Path) -> set[str]:
+    """Return whom a run asks that wants a key."""
+    state = read(run_dir).state
+    free = Launch.model_validate(state.launch).free
+    return set() if free else {step.provider for step in state.steps if step.provider}
+
+
+async def _kept(flow_run: FlowRun, providers: Iterable[str]) -> Keys | None:
+    """Return keys that are kept for a worker, who often has none in its environment."""
+    return None if flow_run.deployment_id is None else await kept_keys(providers)
 
 
 def _woken(flow_run: FlowRun) -> bool:

@@ -12,7 +12,7 @@ from pipelines.report import Report
 __all__ = ["check_folder", "check_links", "shadowed"]
 
 TAKEN = frozenset({"flows", "pipelines", "providers", "runs", "tasks", "tui"}) | frozenset(
-    {"PipelineFlow", "flow", "flow_of"}
+    {"PipelineFlow", "flow", "flow_of", "read_dotenv"}
 )
 """What this program consists of, and the names that flows.catalog has beside its flows."""
 _PARTS = ("templates", "schemas", "rehearsal", "scripts")

@@ -17,7 +17,7 @@ from providers.protocol import Adapter, Provider
 if TYPE_CHECKING:
     from providers.batches import Batches
 
-__all__ = ["batches", "codec", "connect", "wire"]
+__all__ = ["batches", "codec", "connect", "key_for", "wire"]
 
 
 @cache
@@ -37,11 +37,16 @@ def wire(provider: str, request: Request) -> bytes:
 
 
 def connect(
-    provider: str, *, emulator_url: str | None = None, base_url: str | None = None
+    provider: str,
+    *,
+    emulator_url: str | None = None,
+    base_url: str | None = None,
+    kept: keys.Keys | None = None,
 ) -> Provider:
     """Return a live provider: the emulator if its address is given, else `base_url`, else its own.
 
-    Imports the vendor's SDK, which takes a second. One connection serves a whole event loop.
+    Imports the vendor's SDK, which takes a second. One connection serves a whole event loop. `kept`
+    are keys from elsewhere than the environment, see `keys.key`.
 
     Raises:
         MissingKey: its key is not set.
@@ -56,7 +61,7 @@ def connect(
     elif (url := base_url or vendor.base_url) is None:
         raise BadAddress(f"provider {provider!r} needs a base_url")
     else:
-        key = _key(provider, url)
+        key = key_for(provider, url, kept)
     return codec(provider).connect(key, checked(url), name=provider, limits=vendor.limits)
 
 
@@ -72,11 +77,16 @@ def batches(provider: str, connection: Provider) -> "Batches":
     return codec(provider).batches(connection)
 
 
-def _key(provider: str, url: str) -> keys.Key:
+def key_for(provider: str, url: str | None, kept: keys.Keys | None) -> keys.Key:
+    """Return the key to show at an address, None being the provider's own.
+
+    Raises:
+        MissingKey: see `keys.key`.
+    """
     try:
-        return keys.key(provider)
+        return keys.key(provider, kept)
     except MissingKey:
         # A server of one's own on this machine usually asks for none.
-        if is_loopback(url):
+        if url is not None and is_loopback(url):
             return keys.UNUSED
         raise

@@ -14,6 +14,7 @@ from pipelines import Launch, Pipeline, PreparedStep, Prompt, Sandbox, Scope, St
 from providers.batches import Batches
 from providers.connect import batches, connect
 from providers.emulator import client as emulator
+from providers.keys import Keys
 from providers.limit import Limiter, State
 from providers.protocol import Provider
 from providers.registry import BatchLimits, batch_limits
@@ -197,11 +198,12 @@ async def opened_desk(
     brake: Brake,
     purse: Purse,
     rates: Rates = NO_RATES,
+    kept: Keys | None = None,
 ) -> AsyncGenerator[Desk]:
     """Open what `steps` need, those that ask at whom `asked` names, and close it at the end.
 
     Steps that share a provider and model share its connection and limiter. With `launch.emulate` no
-    provider is ever reached.
+    provider is ever reached. `kept` are keys from elsewhere than the environment.
 
     Raises:
         MissingKey, BadAddress: a provider that cannot be asked from here.
@@ -224,7 +226,7 @@ async def opened_desk(
         if purse.cap_usd is not None:
             for choice in choices.values():
                 check_priced(choice, launch.mode)
-        lines = _Lines(stack, emulator_url, choices.values())
+        lines = _Lines(stack, emulator_url, choices.values(), kept)
         places: dict[str, _Place] = {}
         for step in steps:
             prepared = pipelines.prepare(pipeline, step)
@@ -262,10 +264,12 @@ class _Lines:
         stack: contextlib.AsyncExitStack,
         emulator_url: str | None,
         choices: Collection[Choice],
+        kept: Keys | None,
     ) -> None:
         self._stack = stack
         self._emulator_url = emulator_url
         self._choices = choices
+        self._kept = kept
         self._providers: dict[tuple[str, str | None], Provider] = {}
         self._limiters: dict[tuple[str, str | None, str], Limiter] = {}
 
@@ -274,7 +278,10 @@ class _Lines:
         provider = self._providers.get(address)
         if provider is None:
             provider = connect(
-                choice.provider, emulator_url=self._emulator_url, base_url=choice.base_url
+                choice.provider,
+                emulator_url=self._emulator_url,
+                base_url=choice.base_url,
+                kept=self._kept,
             )
             self._stack.push_async_callback(provider.close)
             self._providers[address] = provider

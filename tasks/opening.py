@@ -13,6 +13,7 @@ from runs import BatchState, Run, RunError, Status, StepSpec, disk_trouble
 from tasks.brake import Brake
 from tasks.choose import Asked
 from tasks.desk import NO_RATES, opened_desk
+from tasks.keys import Keys
 from tasks.purse import Purse
 from tasks.session import Session, held
 from tasks.shared import Rates
@@ -28,6 +29,7 @@ async def opened(
     flow_run: str | None = None,
     deployment: str | None = None,
     rates: Rates = NO_RATES,
+    kept: Keys | None = None,
     **said: Any,
 ) -> AsyncGenerator[Session]:
     """Hold a run: its lock, its frozen pipeline, its desk; give all of it up at the end.
@@ -39,6 +41,7 @@ async def opened(
         flow_run: The id of the flow run that goes on with it.
         deployment: Whose flow run that is, as `<flow>/<name>`.
         rates: Rates that are shared with other machines.
+        kept: Keys from elsewhere than the environment.
         said: Options of `Launch` that are said of this start. Scripts of the pipeline, for one, are
             called only if whoever opens it allows it, whatever the run says. Those of
             `Launch.CHANGEABLE` hold from now on.
@@ -67,6 +70,7 @@ async def opened(
                 brake=Brake(),
                 purse=purse,
                 rates=rates,
+                kept=kept,
             )
         )
         session = Session(run, pipeline, launch, desk)

@@ -7,43 +7,66 @@ from typing import NamedTuple
 
 from pipelines import Launch, Pipeline
 from providers import local
-from providers.connect import connect
+from providers.connect import connect, key_for
+from providers.keys import Keys
 from providers.preflight import preflight
 from tasks.choose import check_priced, choose, settle_choice
 
-__all__ = ["make_ready"]
+__all__ = ["Line", "check_keys", "lines_of", "make_ready"]
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """Who answers a step, and where; None is the provider's own address."""
+
     provider: str
     model: str
     base_url: str | None
+
+
+def lines_of(pipeline: Pipeline, launch: Launch) -> frozenset[Line]:
+    """Return who answers the steps that ask.
+
+    Raises:
+        NoProvider, UnknownProvider: a step that nobody answers.
+        NoPrice: a cap on what is spent, and a model whose price is unknown.
+    """
+    lines: set[Line] = set()
+    for step in pipeline.asking:
+        asked = choose(pipeline, step, launch)
+        choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
+        if launch.max_cost is not None:
+            check_priced(choice, launch.mode)
+        lines.add(Line(choice.provider, choice.model, choice.base_url))
+    return frozenset(lines)
+
+
+def check_keys(lines: Iterable[Line], kept: Keys | None) -> None:
+    """See that there is a key for each line.
+
+    Raises:
+        MissingKey: there is none, neither in the environment nor among those kept elsewhere.
+    """
+    for line in lines:
+        key_for(line.provider, line.base_url, kept)
 
 
 def make_ready(pipeline: Pipeline, launch: Launch) -> None:
     """Choose who answers each step, and ask each of them for one word, unless nobody is paid.
 
     Raises:
-        NoProvider, UnknownProvider: a step that nobody answers.
-        NoPrice: a cap on what is spent, and a model whose price is unknown.
+        NoProvider, UnknownProvider, NoPrice: see `lines_of`.
         MissingKey, BadAddress: set the variable, correct the address, or emulate.
         Misconfigured: the provider refuses the key, the account or the model; or no local model.
         Unreachable: there is nobody at the address.
     """
-    lines: set[_Line] = set()
-    for step in pipeline.asking:
-        asked = choose(pipeline, step, launch)
-        choice = settle_choice(pipeline, step, asked, base_url=None, at=datetime.now(UTC))
-        if launch.max_cost is not None:
-            check_priced(choice, launch.mode)
-        lines.add(_Line(choice.provider, choice.model, choice.base_url))
+    lines = lines_of(pipeline, launch)
     if launch.local is not None:
         local.check(launch.gguf)
     elif not launch.emulate:
         asyncio.run(_ask_each(sorted(lines, key=str)))
 
 
-async def _ask_each(lines: Iterable[_Line]) -> None:
+async def _ask_each(lines: Iterable[Line]) -> None:
     for line in lines:
         live = connect(line.provider, base_url=line.base_url)
         try:

@@ -3,10 +3,8 @@
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
-from dotenv import load_dotenv
 
 from flows import pipes
 from flows.cli import (
@@ -28,6 +26,7 @@ from flows.cli import (
     watch,
 )
 from flows.cli.exits import Exit, exit_of
+from flows.settings import read_dotenv
 from pipelines.leaving import leaving
 
 __all__ = ["enter", "main", "octobatch"]
@@ -56,9 +55,7 @@ def main(arguments: Sequence[str] | None = None, *, command: click.Command = oct
     """
     pipes.hold_open()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    load_dotenv(
-        Path(__file__).parents[2] / ".env"
-    )  # beside the roots, whatever the current directory
+    read_dotenv()
     try:
         code = command.main(given, prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:

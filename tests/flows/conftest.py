@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import runs
-from flows import server
+from flows import server, settings
 from flows.cli.main import main
 from providers.emulator import client as emulator
 from runs import Counts, Run, RunSpec, RunView, Status, StepSpec
@@ -34,6 +34,14 @@ def _eventually(look: Callable[[], Any], *, within: float = 30.0) -> Any:
         assert time.monotonic() < deadline, f"did not come true within {within} s"
         time.sleep(LOOK_SECONDS)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `.env` of the test's own, which is not there: a developer's has keys."""
+    file = tmp_path / ".env"
+    monkeypatch.setattr(settings, "FILE", file)
+    return file
 
 
 @pytest.fixture(scope="session")

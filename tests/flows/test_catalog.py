@@ -1,5 +1,7 @@
 """A pipeline as a Prefect flow, before anything runs."""
 
+import os
+
 import pytest
 
 from pipelines import Launch
@@ -27,6 +29,17 @@ def test_a_pipeline_that_is_gone_still_has_its_flow(catalog):
     """Its runs go on from their own copies."""
     assert catalog.Vanished.name == "Vanished"
     assert catalog.Vanished.description is None
+
+
+def test_a_worker_reads_dotenv(catalog, dotenv, monkeypatch):
+    """It comes in here and not by the command line; what its environment says comes first."""
+    monkeypatch.setenv("OPENAI_API_KEY", "of the environment")
+    monkeypatch.setenv("GOOGLE_API_KEY", "to be put back")
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    dotenv.write_text("OPENAI_API_KEY=of the file\nGOOGLE_API_KEY=of the file\n")
+    assert catalog.NpcDialog.name == "NpcDialog"
+    assert os.environ["OPENAI_API_KEY"] == "of the environment"
+    assert os.environ["GOOGLE_API_KEY"] == "of the file"
 
 
 def test_private_names_are_no_pipelines(catalog):
