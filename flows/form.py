@@ -12,7 +12,7 @@ from pipelines import Launch
 from pipelines.durations import Seconds
 from tasks.choose import choices
 
-__all__ = ["form", "signature"]
+__all__ = ["form", "is_span", "signature"]
 
 HIDDEN = frozenset({"tick"})
 """A deployment's flow run does by itself what this is for."""
@@ -44,6 +44,11 @@ def form() -> inspect.Signature:
     )
 
 
+def is_span(name: str) -> bool:
+    """Say whether an option is a span of time, which is entered as text."""
+    return Seconds in get_args(Launch.model_fields[name].annotation)
+
+
 def _fields() -> Iterator[tuple[str, FieldInfo]]:
     return (one for one in Launch.model_fields.items() if one[0] != "pipeline")
 
@@ -68,7 +73,7 @@ def _typed(name: str, field: FieldInfo) -> Any:
             entered = {"enum": [*choices(), None]}
         case "max_cost":
             entered = {"type": "number", "exclusiveMinimum": 0}
-        case _ if Seconds in get_args(field.annotation):
+        case _ if is_span(name):
             entered = {"type": "string"}
         case _:
             entered = next(iter(get_args(field.annotation)), field.annotation)

@@ -10,6 +10,7 @@ from flows import pipes
 from flows.cli import (
     cancel,
     check,
+    deploy,
     emulator,
     info,
     items,
@@ -41,7 +42,7 @@ def octobatch() -> None:
 
 _MODULES = (
     *(run, resume, watch, pause, cancel, tidy, ps, info, items),
-    *(check, new, preview, schema, models, emulator, server),
+    *(check, new, preview, schema, models, deploy, emulator, server),
 )
 for _module in _MODULES:
     octobatch.add_command(_module.command)
