@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from flows.errors import FlowError, RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
 from flows.form import form, signature
 from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
-from flows.keyring import kept_keys
+from flows.keyring import kept_keys, keys_of
 from flows.launching import launch_of
 from flows.place import place
 from flows.shared import shared_rates
@@ -35,7 +35,6 @@ from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.canary import canary
 from tasks.create import create_run
 from tasks.errors import REFUSALS as TASKS_REFUSALS
-from tasks.keys import Keys
 from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
@@ -110,7 +109,8 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         lines = lines_of(loaded, launch)
         if not launch.free:
-            check_keys(lines, await _kept(flow_run, {line.provider for line in lines}))
+            asked = {line.provider for line in lines}
+            check_keys(lines, None if flow_run.deployment_id is None else await kept_keys(asked))
         create_run(loaded, launch, run_dir)
     elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
         return state_of(end)
@@ -142,7 +142,7 @@ async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
         "flow_run": str(flow_run.id),
         "deployment": await deployment_of(flow_run),
         "rates": await shared_rates(),
-        "kept": await _kept(flow_run, _providers(run_dir)),
+        "kept": None if flow_run.deployment_id is None else await keys_of(run_dir),
         **_told(launch, flow_run),
     }
     async with opened(run_dir, **told) as session:
@@ -185,18 +185,6 @@ async def _heeding(flow_run: FlowRun, session: Session) -> AsyncGenerator[None]:
         yield
     finally:
         heeding.cancel()
-
-
-def _providers(run_dir: Path) -> set[str]:
-    """Return whom a run asks that wants a key."""
-    state = read(run_dir).state
-    free = Launch.model_validate(state.launch).free
-    return set() if free else {step.provider for step in state.steps if step.provider}
-
-
-async def _kept(flow_run: FlowRun, providers: Iterable[str]) -> Keys | None:
-    """Return keys that are kept for a worker, who often has none in its environment."""
-    return None if flow_run.deployment_id is None else await kept_keys(providers)
 
 
 def _woken(flow_run: FlowRun) -> bool:

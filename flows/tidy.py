@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 import runs
 from flows import flow_runs
+from flows.keyring import keys_of
 from flows.reconcile import Action, Finding, FlowRunView, findings
 from runs import RunError, RunView
 from runs.times import now
@@ -85,7 +86,8 @@ async def _given_up(
     finding: Finding, view: RunView, known: Sequence[FlowRunView]
 ) -> tuple[Action, str] | None:
     try:
-        await give_up(view.paths.dir)
+        # Without Prefect there are no flow runs known, and no keys kept.
+        await give_up(view.paths.dir, await keys_of(view.paths.dir) if known else None)
     except (RunError, NotGivenUp) as error:
         return Action.PERSON, f"{finding.why}, and it cannot be given up: {error}"
     view = runs.read(view.paths.dir)

@@ -5,7 +5,9 @@ import os
 import pytest
 
 import runs
+from flows.reconcile import Action
 from providers.emulator import client as client_of_emulator
+from runs import Status
 from tests.flows import test_deferral, test_flow
 
 pytestmark = pytest.mark.flow
@@ -99,6 +101,21 @@ async def test_a_flow_run_that_wakes_finds_its_key_again(deployed, secret, emula
             break
     assert state.is_completed()
     assert list(client_of_emulator.ledger(emulated.url).keys) == [secret]
+
+
+async def test_a_run_is_given_up_with_its_key(deployed, secret, emulated, api):
+    """Whoever tidies has no key in the environment either, and the batches have to end."""
+    from prefect.states import Cancelled
+
+    from flows.tidy import tidied
+
+    client_of_emulator.batches(emulated.url, seconds=1000)
+    await deployed.start(emulate=False)
+    async with api() as client:
+        await client.set_flow_run_state(deployed.flow_run.id, Cancelled(), force=True)
+    folder = deployed.view.paths.dir
+    assert [one.action async for one in tidied([folder])] == [Action.GIVE_UP]
+    assert runs.read(folder).state.status is Status.CANCELLED
 
 
 async def test_a_key_that_is_nowhere_is_missed_with_both_remedies(far, deployed):
