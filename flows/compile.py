@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -35,10 +35,11 @@ from tasks.batch_lane import BatchLane, Verb, bring_in, in_batches
 from tasks.canary import canary
 from tasks.create import create_run
 from tasks.errors import REFUSALS as TASKS_REFUSALS
+from tasks.keys import Keys
 from tasks.opening import opened
 from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
-from tasks.ready import check_keys, lines_of
+from tasks.ready import Line, check_ready, lines_of
 from tasks.session import End, Session, ended
 from tasks.shipping import Shipping
 
@@ -108,9 +109,7 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         lines = lines_of(loaded, launch)
-        if not launch.free:
-            asked = {line.provider for line in lines}
-            check_keys(lines, None if flow_run.deployment_id is None else await kept_keys(asked))
+        check_ready(lines, launch, await _kept(launch, lines, flow_run))
         create_run(loaded, launch, run_dir)
     elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
         return state_of(end)
@@ -185,6 +184,13 @@ async def _heeding(flow_run: FlowRun, session: Session) -> AsyncGenerator[None]:
         yield
     finally:
         heeding.cancel()
+
+
+async def _kept(launch: Launch, lines: Iterable[Line], flow_run: FlowRun) -> Keys | None:
+    """Return the keys that are kept for a worker, who often has none in its environment."""
+    if launch.free or flow_run.deployment_id is None:
+        return None
+    return await kept_keys(line.provider for line in lines)
 
 
 def _woken(flow_run: FlowRun) -> bool:

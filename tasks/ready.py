@@ -12,7 +12,7 @@ from providers.keys import Keys
 from providers.preflight import preflight
 from tasks.choose import check_priced, choose, settle_choice
 
-__all__ = ["Line", "check_keys", "lines_of", "make_ready"]
+__all__ = ["Line", "check_ready", "lines_of", "make_ready"]
 
 
 class Line(NamedTuple):
@@ -40,14 +40,18 @@ def lines_of(pipeline: Pipeline, launch: Launch) -> frozenset[Line]:
     return frozenset(lines)
 
 
-def check_keys(lines: Iterable[Line], kept: Keys | None) -> None:
-    """See that there is a key for each line.
+def check_ready(lines: Iterable[Line], launch: Launch, kept: Keys | None) -> None:
+    """See, without asking anybody, that whoever answers can be asked.
 
     Raises:
         MissingKey: there is none, neither in the environment nor among those kept elsewhere.
+        Misconfigured: no local model.
     """
-    for line in lines:
-        key_for(line.provider, line.base_url, kept)
+    if launch.local is not None:
+        local.check(launch.gguf)
+    elif not launch.emulate:
+        for line in lines:
+            key_for(line.provider, line.base_url, kept)
 
 
 def make_ready(pipeline: Pipeline, launch: Launch) -> None:

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+import pipelines
 from flows import server
 from flows.cli import deploy as command
 from tests.flows import test_flow
@@ -172,3 +174,27 @@ def test_a_prefect_that_is_not_on_the_path_is_named_in_full(tides, deploy, monke
     _, out, _ = deploy(str(tides), "--param", "emulate=true")
     assert f"{Path(sys.executable).with_name('prefect')}"[1:] in out
     assert command._prefect() != "prefect"
+
+
+DEMOS = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda demo: demo["entrypoint"])
+def test_a_demo_is_deployed_as_its_form_wants_it(demo, prefect_database):
+    """A clone does nothing by itself, and pays nothing: schedules wait, the emulator answers."""
+    from prefect.utilities.callables import parameter_schema
+    from prefect.utilities.schema_tools import validate
+
+    from flows import catalog
+
+    module, _, pipeline = demo["entrypoint"].rpartition(".")
+    assert module == catalog.__name__
+    assert pipeline in pipelines.available()
+    form = parameter_schema(getattr(catalog, pipeline)).model_dump_for_openapi()
+    assert validate(demo["parameters"], form) == []
+    assert demo["parameters"]["emulate"]
+    assert [one["active"] for one in demo["schedules"]] == [False]
+    assert demo["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert demo["work_pool"]["job_variables"] == {"stream_output": False}
+    assert "octobatch" in demo["tags"]
+    assert demo["description"]
