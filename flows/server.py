@@ -175,7 +175,7 @@ def _start_on(port: int) -> str:
     command += ["--host", "127.0.0.1", "--port", str(port)]
     started = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
         command,
-        env=_environment(),
+        env=_environment(port),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -185,10 +185,14 @@ def _start_on(port: int) -> str:
     return f"`{' '.join(command[1:])}` ended with exit code {started.returncode}: {said}"
 
 
-def _environment() -> dict[str, str]:
+def _environment(port: int) -> dict[str, str]:
     """Return our environment without the providers' keys, which are no business of a server's."""
     kept = {name: value for name, value in os.environ.items() if "API_KEY" not in name}
-    return kept | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    return kept | {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # It does not know it by itself, and its automations tell people where to look.
+        "PREFECT_UI_URL": f"http://127.0.0.1:{port}",
+    }
 
 
 def _free_port() -> int:

@@ -127,3 +127,11 @@ def test_a_server_that_does_not_answer_is_a_sentence(home):
 def test_what_is_no_address_does_not_answer(url):
     """A typing mistake in PREFECT_API_URL is no traceback."""
     assert server.answers(url) is False
+
+
+def test_our_server_knows_where_its_pages_are(monkeypatch):
+    """Its automations send people there; and it is shown no key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    environment = server._environment(4210)
+    assert environment["PREFECT_UI_URL"] == "http://127.0.0.1:4210"
+    assert "sk-secret" not in environment.values()
