@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import inspect
-import itertools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -237,7 +236,6 @@ class _BatchTasks:
     advances: Mapping[str, Task[[str, str, str], Any]]
     posts: Mapping[str, Task[[str, str, str, Verb], Any]]
     looks: Task[[str, int], Any]
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def advance(self, step: str, chunk: str) -> object:
         return await self.advances[step](self._run_dir, step, chunk)
@@ -246,7 +244,7 @@ class _BatchTasks:
         return await self.posts[step](self._run_dir, step, chunk, verb)
 
     async def look(self) -> bool:
-        return await self.looks(self._run_dir, next(self.numbers))
+        return await self.looks(self._run_dir, self.session.run.look())
 
     @property
     def _run_dir(self) -> str:

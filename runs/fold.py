@@ -23,6 +23,7 @@ __all__ = [
     "created",
     "fold",
     "hint",
+    "looked",
     "opened",
     "relaunched",
     "retried",
@@ -105,6 +106,11 @@ def retried(retry: Retry) -> Event:
 def relaunched(changes: Mapping[str, Any]) -> Event:
     """Return the event of options that hold from now on in place of those of the launch."""
     return {"event": "launch", "changes": changes}
+
+
+def looked() -> Event:
+    """Return the event of a look at all batches; its number is how many there have been."""
+    return {"event": "looked"}
 
 
 def hint(
@@ -291,6 +297,10 @@ def _retried(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     return {"chunks": state.chunks.changed(after, [retry])}
 
 
+def _looked(state: RunState, _: Mapping[str, Any]) -> dict[str, Any]:
+    return {"looks": state.looks + 1}
+
+
 def _hinted(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     """Take a hint without what is history; a chunk may come to a step again, in another round."""
     progress = line["progress"]
@@ -311,5 +321,6 @@ _CHANGES: Mapping[str, Callable[[RunState, Mapping[str, Any]], dict[str, Any]]] 
     "batch_moved": _moved,
     "launch": _relaunched,
     "hint": _hinted,
+    "looked": _looked,
 }
 """What each event changes of a state."""

@@ -127,6 +127,8 @@ class RunState:
     """The last hint of how far the open chunks are; of this holder, or None."""
     deadline: datetime | None = None
     """When batches are not waited for any more: what is left goes on in realtime then."""
+    looks: int = 0
+    """How often its batches have been looked at."""
     in_doubt_usd: Decimal = Decimal(0)
     """The most that calls may have cost which were under way when a holder died."""
 

@@ -88,6 +88,16 @@ async def test_a_flow_run_leaves_while_batches_are_worked_on(deployed, emulated,
     assert emulated.repeated == 0
 
 
+async def test_looks_are_numbered_on_after_a_deferral(deployed, emulated, api):
+    """One flow run has one first look, however often its worker began it again."""
+    client_of_emulator.batches(emulated.url, seconds=1000)
+    await deployed.start(max_units=2)
+    await deployed.wake()
+    await deployed.wake()
+    names = await test_flow.names_of(api, deployed.flow_run.id, count=4)
+    assert sorted(name for name in names if "look" in name) == ["look 1", "look 2", "look 3"]
+
+
 async def test_a_waking_flow_run_stands_aside_for_a_person(deployed, emulated):
     """Who has taken the run in the meantime keeps it; it is looked at again five minutes later."""
     client_of_emulator.batches(emulated.url, seconds=1000)
