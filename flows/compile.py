@@ -36,6 +36,7 @@ from tasks.order import in_order
 from tasks.prefect_tasks import look_task, post_task, step_task
 from tasks.session import End, Session, ended
 from tasks.shipping import Shipping
+from tasks.withholding import plainly, withholding
 
 if TYPE_CHECKING:
     from prefect.flows import FlowStateHook
@@ -56,7 +57,8 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
     """Return the flow named for `pipeline`, with the fields of `Launch` as its parameters."""
 
     async def run_pipeline(**parameters: Any) -> State[Any]:
-        return await _run(Launch(pipeline=pipeline, **parameters), pipeline)
+        with withholding(RunGone):
+            return await _run(Launch(pipeline=pipeline, **parameters), pipeline)
 
     quiet_hook_logs()
     run_pipeline.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
@@ -238,13 +240,16 @@ class _BatchTasks:
     looks: Task[[str, int], Any]
 
     async def advance(self, step: str, chunk: str) -> object:
-        return await self.advances[step](self._run_dir, step, chunk)
+        with plainly():
+            return await self.advances[step](self._run_dir, step, chunk)
 
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
-        return await self.posts[step](self._run_dir, step, chunk, verb)
+        with plainly():
+            return await self.posts[step](self._run_dir, step, chunk, verb)
 
     async def look(self) -> bool:
-        return await self.looks(self._run_dir, self.session.run.look())
+        with plainly():
+            return await self.looks(self._run_dir, self.session.run.look())
 
     @property
     def _run_dir(self) -> str:
@@ -273,7 +278,8 @@ async def _in_realtime(session: Session) -> None:
     }
 
     async def work(step: str, chunk: str) -> None:
-        await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
+        with plainly():
+            await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
 
     await in_order(session, work)
 

@@ -27,6 +27,7 @@ from pipelines.leaving import leave
 from runs import RunView, Status, totals
 from tasks.create import create_run
 from tasks.ready import make_ready
+from tasks.withholding import plainly
 
 __all__ = ["Show", "run"]
 
@@ -228,7 +229,8 @@ def _through(run_dir: Path, chosen: server.Server, show: Show, said: Mapping[str
             leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():
         show.end(runs.read(run_dir))
-        asyncio.run(state.aresult(raise_on_failure=True))
+        with plainly():
+            asyncio.run(state.aresult(raise_on_failure=True))
     return _said(runs.read(run_dir), show)
 
 

@@ -41,6 +41,7 @@ from tasks.outcomes import counts
 from tasks.parcels import Pool
 from tasks.post_process import post_process
 from tasks.scripts import run_scripts
+from tasks.withholding import outward
 from tasks.work import Due, Failed, Invalid, Open, Outcome, Returned, Skipped, Valid
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _complete(state: RunState) -> End:
 
 
 def _paused(run: str, reason: str) -> End:
-    return End(Status.PAUSED, f"{reason}; go on with: octobatch run {run}")
+    return End(Status.PAUSED, f"{outward(reason)}; go on with: octobatch run {run}")
 
 
 @dataclass
