@@ -25,6 +25,7 @@ from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.shared import shared_rates
 from flows.stopping import stopping_on_signals
+from flows.story import Story
 from pipelines import Launch
 from runs import RunHeld, Status, is_run, read
 from runs.times import now
@@ -106,17 +107,23 @@ def _named(pipeline: str) -> str:
 async def _run(launch: Launch, pipeline: str) -> State[Any]:
     flow_run = _flow_run()
     run_dir = _place(launch, pipeline, flow_run)
+    story = Story(flow_run, run_dir)
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         create_run(loaded, launch, run_dir)
     elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
+        await story.tell()
         return state_of(end)
     try:
-        end = await _go_on(run_dir, launch, flow_run)
+        end = await _go_on(run_dir, launch, flow_run, story)
     except RunHeld as error:
         if flow_run.deployment_id is None:
             raise
         await defer(flow_run, now() + STAND_ASIDE, f"{error} It is looked at again later.")
+    except Exception:
+        await story.tell()
+        raise
+    await story.tell()
     if end.waiting is not None and flow_run.deployment_id is not None:
         await defer(flow_run, end.waiting.until, end.message)
     return state_of(end)
@@ -134,10 +141,13 @@ async def _stands(end: End, flow_run: FlowRun) -> bool:
     return end.status is Status.COMPLETE or not await was_asked_back(flow_run)
 
 
-async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
+async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun, story: Story) -> End:
     deployment = await deployment_of(flow_run)
     told = {"flow_run": str(flow_run.id), "deployment": deployment, **_told(launch, flow_run)}
-    async with opened(run_dir, rates=await shared_rates(), **told) as session:
+    async with (
+        opened(run_dir, rates=await shared_rates(), **told) as session,
+        story.beside(session),
+    ):
         with stopping_on_signals(session, given_up=partial(_given_up, flow_run)):
             async with _heeding(flow_run, session):
                 await _order(session, leaving=flow_run.deployment_id is not None)
