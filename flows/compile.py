@@ -21,7 +21,7 @@ import pipelines
 from flows.defer import defer
 from flows.errors import RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
-from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
+from flows.hooks import quiet_logs, snapshot_flow, snapshot_task
 from flows.place import place
 from flows.shared import shared_rates
 from flows.stopping import stopping_on_signals
@@ -61,7 +61,7 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
         with withholding(RunGone):
             return await _run(Launch(pipeline=pipeline, **parameters), pipeline)
 
-    quiet_hook_logs()
+    quiet_logs()
     run_pipeline.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
     hooks: list[FlowStateHook[..., Any]] = [snapshot_flow]
     body: Callable[..., Coroutine[Any, Any, State[Any]]] = run_pipeline

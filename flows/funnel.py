@@ -31,6 +31,11 @@ class Stretch:
         """Return how many units have passed a step that was for them."""
         return self.counts.units_passed - self.counts.units_skipped
 
+    @property
+    def asked_again(self) -> int:
+        """Return how many askings came after the first of a unit, those sent back as well."""
+        return max(0, self.counts.attempts - (self.counts.units - self.counts.units_skipped))
+
 
 def funnel(state: RunState) -> list[Stretch]:
     """Return the steps of a run in order."""

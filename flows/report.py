@@ -42,8 +42,8 @@ def standing(state: RunState) -> list[Piece]:
         for key, one in zip(step_keys, stretches, strict=True)
     ]
     rows = json.dumps([_row(one, emulated=state.spec.emulate) for one in stretches])
-    emulated = "; costs in brackets are emulated, nothing was paid" if state.spec.emulate else ""
-    words = f"**The funnel**: units that came to each step, and what came of them{emulated}."
+    emulated = " Costs in brackets are emulated: nothing was paid." if state.spec.emulate else ""
+    words = f"Units at each step, and what came of them.{emulated}"
     return [*bars, Piece(funnel_key, "table", rows, words)]
 
 
@@ -52,16 +52,16 @@ def report(view: RunView) -> Piece:
     summary = summarise(view)
     key, *_ = _keys(view.state)
     parts = [
-        f"# {_headline(summary)}",
-        _table(("", ""), _facts(view, summary).items()),
+        f"# {_code(summary.run)} {_verb(view)}",
+        _numbers(summary),
+        _how(view, summary),
         *_why(view, summary),
         "## Where it is",
-        _table(("", ""), _places(view, summary)),
+        "\n".join(f"- {name}: {_code(path)}" for name, path in _places(view, summary)),
         "## What now",
         _next(view, summary),
     ]
-    words = f"**The report** on {_code(summary.run)}: {summary.status.value}."
-    return Piece(key, "markdown", "\n\n".join(parts), words)
+    return Piece(key, "markdown", "\n\n".join(parts), _counted(summary))
 
 
 def beginning(view_name: str, run_dir: str, state: RunState) -> str:
@@ -134,14 +134,13 @@ def _percent(one: Stretch) -> float:
 
 
 def _in_words(one: Stretch) -> str:
-    """Return how far a step is."""
-    words = [f"{one.through:,} of {one.due:,} units through", f"{one.valid:,} valid"]
+    """Return what came of a step so far; a card shows some forty letters of it."""
+    words = [f"{one.valid:,} valid", f"{one.counts.lost:,} failed"]
     if one.counts.units_skipped:
         words.append(f"{one.counts.units_skipped:,} skipped")
-    words.append(f"{one.counts.lost:,} failed")
     if one.in_batches:
         words.append(f"{one.in_batches:,} in batches")
-    return f"**{_escaped(one.step)}**: {', '.join(words)}"
+    return f"{', '.join(words)}; of {one.due:,} units"
 
 
 def _row(one: Stretch, *, emulated: bool) -> dict[str, int | str]:
@@ -152,46 +151,46 @@ def _row(one: Stretch, *, emulated: bool) -> dict[str, int | str]:
         "valid": one.valid,
         "skipped": counts.units_skipped,
         "failed": counts.lost,
-        "asked again": counts.retries,
+        "asked again": one.asked_again,
         "in batches": one.in_batches,
         "cost": cost_in_words(counts.cost_usd, emulated=emulated, short=True) if one.model else "",
     }
 
 
-def _headline(summary: Summary) -> str:
-    words = {
-        Liveness.DEFERRED: "waits for its batches",
-        Liveness.DETACHED: "waits to be gone on with",
-        Liveness.ACTIVE: "is being worked on",
-    }
-    standing = words.get(summary.status, f"is {summary.status.value}")
-    return f"{summary.valid:,} of {summary.units:,} units valid; the run {standing}"
-
-
-def _facts(view: RunView, summary: Summary) -> dict[str, str]:
+def _counted(summary: Summary) -> str:
     failed = sum(summary.failed.values())
-    facts = {
-        "Run": _code(summary.run),
-        "Units": f"{summary.units:,}",
-        "Valid": f"{summary.valid:,}{_share(summary.valid, summary.units)}",
-        "Failed": f"{failed:,}{_share(failed, summary.units)}",
+    return f"{summary.valid:,} of {summary.units:,} valid, {failed:,} failed"
+
+
+def _numbers(summary: Summary) -> str:
+    """Return a table of one row."""
+    failed = sum(summary.failed.values())
+    numbers = {
+        "units": f"{summary.units:,}",
+        "valid": f"{summary.valid:,}{_share(summary.valid, summary.units)}",
+        "failed": f"{failed:,}{_share(failed, summary.units)}",
     }
     if to_go := summary.units - summary.valid - failed:
-        facts["To go"] = f"{to_go:,}{_share(to_go, summary.units)}"
-    facts["Cost"] = cost_in_words(summary.cost_usd, emulated=summary.emulated)
-    if summary.retry_usd:
-        facts["Of it for asking again"] = usd(summary.retry_usd)
-    if summary.possible_usd:
-        facts["Calls without an answer"] = f"up to {usd(summary.possible_usd)} more"
-    facts["Time"] = lasting(summary.took.total_seconds())
-    facts["Lane"] = _lane(view.state)
-    if summary.models:
-        facts["Asked"] = ", ".join(map(_code, dict.fromkeys(summary.models.values())))
+        numbers["to go"] = f"{to_go:,}{_share(to_go, summary.units)}"
+    numbers["cost"] = cost_in_words(summary.cost_usd, emulated=summary.emulated, short=True)
+    numbers["time"] = lasting(summary.took.total_seconds())
+    return _table(tuple(numbers), [tuple(numbers.values())])
+
+
+def _how(view: RunView, summary: Summary) -> str:
+    """Say who was asked, and what the cost is made of."""
+    models = ", ".join(map(_code, dict.fromkeys(summary.models.values())))
+    said = [f"{_lane(view.state).capitalize()}{f', asking {models}' if models else ''}."]
     if summary.batches:
         states = ", ".join(f"{number:,} {state}" for state, number in summary.batches.items())
-        looks = view.state.looks
-        facts["Batches"] = f"{states}; looked at {looks:,} time{'s' * (looks != 1)}"
-    return facts
+        said.append(f"Batches: {states}; looked at {_times(view.state.looks)}.")
+    if summary.retry_usd:
+        said.append(f"Asking again took {usd(summary.retry_usd)} of the cost.")
+    if summary.possible_usd:
+        said.append(f"Calls without an answer may add up to {usd(summary.possible_usd)} to it.")
+    if summary.emulated:
+        said.append("All of it was emulated: nothing was paid.")
+    return " ".join(said)
 
 
 def _why(view: RunView, summary: Summary) -> Iterator[str]:
@@ -230,11 +229,18 @@ def _next(view: RunView, summary: Summary) -> str:
 
 
 def _verb(view: RunView) -> str:
+    """Say whether a run goes on by itself."""
     match view.liveness:
         case Liveness.DEFERRED | Liveness.DETACHED if view.state.waiting:
             return f"waits until {view.state.waiting.until:%H:%M} UTC"
+        case Liveness.ACTIVE:
+            return "is being worked on"
         case other:
             return f"is {other.value}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _lane(state: RunState) -> str:
@@ -276,7 +282,3 @@ def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _code(text: str) -> str:
     """Return a name as it is, whatever Markdown would make of it."""
     return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
