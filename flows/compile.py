@@ -119,7 +119,9 @@ async def _run(launch: Launch, pipeline: str) -> State[Any]:
     except RunHeld as error:
         if flow_run.deployment_id is None:
             raise
-        await defer(flow_run, now() + STAND_ASIDE, f"{error} It is looked at again later.")
+        held = f"{error} It is looked at again later."
+        story.say(held)
+        await defer(flow_run, now() + STAND_ASIDE, held)
     except Exception:
         await story.tell()
         raise

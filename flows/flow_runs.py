@@ -19,6 +19,7 @@ from flows.reconcile import AWAITING, PAUSED, FlowRunView, Kind
 from pipelines import Launch
 from runs import RunView, Status
 from tasks.session import End, ended
+from tasks.withholding import outward_fault
 
 __all__ = ["UNHEARD", "Begun", "begin", "begin_anew", "deployment_of", "given_up", "known"]
 __all__ += ["state_of", "tell", "unsuspend", "was_asked_back"]
@@ -90,7 +91,7 @@ async def tell(flow_run: str, view: RunView) -> None:
     if (end := ended(view)) is not None:
         state = state_of(end)
     elif view.state.status is Status.FAILED:
-        state = Failed(message=view.state.error)
+        state = Failed(message=outward_fault(str(view.state.error)))
     else:
         state = Crashed(message="The process that worked on it has died.")
     async with get_client() as client:

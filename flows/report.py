@@ -6,7 +6,9 @@ Everything here is a pure function of how a run stands; `flows.story` sends it t
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from datetime import datetime
+from itertools import chain, groupby
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from flows.funnel import Stretch, funnel
@@ -64,43 +66,37 @@ def report(view: RunView) -> Piece:
     return Piece(key, "markdown", "\n\n".join(parts), _counted(summary))
 
 
-def beginning(view_name: str, run_dir: str, state: RunState) -> str:
+def beginning(run_dir: Path, state: RunState) -> str:
     """Return what a flow run sets about, in a line."""
     numbers = totals(state)
-    done = "" if numbers.open == numbers.units else f", {numbers.units - numbers.open:,} done"
-    asks = ", ".join(dict.fromkeys(f"{s.provider}/{s.model}" for s in state.steps if s.provider))
-    return (
-        f"{view_name}: {numbers.units:,} units{done}; {_lane(state)}"
-        f"{f', asking {asks}' if asks else ''}{_emulated(state)}. Everything is in {run_dir}"
-    )
+    done = f", {over:,} of them done" if (over := numbers.units - numbers.open) else ""
+    models = dict.fromkeys(f"{s.provider}/{s.model}" for s in state.steps if s.provider)
+    asking = f", asking {', '.join(models)}" if models else ""
+    emulated = " (emulated)" if state.spec.emulate else ""
+    return f"{_units(numbers.units)}{done}; {_lane(state)}{asking}{emulated}. All of it: {run_dir}"
 
 
 def ending(view: RunView) -> str:
     """Return how a part of a flow run ended, in a line."""
-    numbers, state = totals(view.state), view.state
+    state, numbers = view.state, totals(view.state)
     cost = cost_in_words(numbers.cost_usd, emulated=state.spec.emulate)
-    counts = f"{numbers.valid:,} of {numbers.units:,} units valid, {numbers.failed:,} failed"
-    return f"{view.name} {_verb(view)}: {counts}; {cost}"
+    words = f"{numbers.valid:,} of {_units(numbers.units)} valid, {numbers.failed:,} failed; {cost}"
+    if state.waiting is not None:
+        return f"Waits until {state.waiting.until:%H:%M} UTC: {state.waiting.reason}. {words}"
+    return f"{view.liveness.value.capitalize()}: {words}"
 
 
 def batch_lines(before: Batches, after: Batches) -> list[str]:
-    """Return in lines what became of batches in between."""
-    over = list(after.ended(len(after) - len(after.open) - (len(before) - len(before.open))))
-    changed = [
-        (before.get(batch.key), batch)
-        for batch in chain(after.open, reversed(over))
-        if before.get(batch.key) != batch
+    """Return what became of batches in between, in lines, in the order in which it came."""
+    over = after.ended(len(after) - len(after.open) - (len(before) - len(before.open)))
+    events = [
+        event
+        for batch in chain(after.open, over)
+        for event in _events(before.get(batch.key), batch)
     ]
-    handed_in = [now for was, now in changed if now.batch_id and not (was and was.batch_id)]
-    ends = {
-        BatchState.COLLECTED: "fetched from",
-        BatchState.REFUSED: "not taken by",
-        BatchState.UNCERTAIN: "perhaps at (nobody can tell)",
-    }
-    lines = _said_of(handed_in, "handed in at")
-    for state, words in ends.items():
-        lines += _said_of([now for _, now in changed if now.state is state], words)
-    return lines
+    events.sort(key=lambda event: event.at)
+    alike = groupby(events, key=lambda event: (event.words, event.batch.step, event.batch.provider))
+    return [_line(words, [event.batch for event in group]) for (words, *_), group in alike]
 
 
 def tags(state: RunState) -> set[str]:
@@ -128,9 +124,7 @@ def _slug(name: str) -> str:
 
 
 def _percent(one: Stretch) -> float:
-    if one.due == 0:
-        return 100.0 if one.counts.units == 0 else 0.0
-    return round(100 * one.through / one.due, 1)
+    return round(100 * one.through / one.due, 1) if one.due else 0.0
 
 
 def _in_words(one: Stretch) -> str:
@@ -212,10 +206,10 @@ def _why(view: RunView, summary: Summary) -> Iterator[str]:
 
 def _places(view: RunView, summary: Summary) -> Iterator[tuple[str, str]]:
     if view.state.status is Status.COMPLETE:
-        yield "Results", _code(str(summary.results))
+        yield "Results", str(summary.results)
         if summary.failed:
-            yield "Failures, each with its reply", _code(str(summary.failures))
-    yield "Everything", _code(str(view.paths.dir))
+            yield "Failures, each with its reply", str(summary.failures)
+    yield "Everything", str(view.paths.dir)
 
 
 def _next(view: RunView, summary: Summary) -> str:
@@ -224,7 +218,8 @@ def _next(view: RunView, summary: Summary) -> str:
         waits = "; ".join(map(str, summary.waits)) or "Room at its providers"
         return f"{waits}. It goes on by itself at **{waiting.until:%H:%M} UTC**."
     if view.state.status in {Status.PAUSED, Status.FAILED}:
-        return f"It does not go on by itself. To go on:\n\n    octobatch run {summary.run}"
+        verb = "run" if view.state.deployment is None else "resume"
+        return f"It does not go on by itself. To go on:\n\n    octobatch {verb} {summary.run}"
     return f"{summary.next[:1].upper()}{summary.next[1:]}."
 
 
@@ -247,27 +242,43 @@ def _lane(state: RunState) -> str:
     return "in batches" if state.spec.mode == "batch" else "in realtime"
 
 
-def _emulated(state: RunState) -> str:
-    return " (emulated)" if state.spec.emulate else ""
+class _Event(NamedTuple):
+    """Something that became of a batch."""
+
+    at: datetime
+    words: str
+    batch: Batch
 
 
-def _said_of(batches: Iterable[Batch], words: str) -> list[str]:
-    """Return a line for each step and provider."""
-    groups: dict[tuple[str, str], list[Batch]] = {}
-    for batch in batches:
-        groups.setdefault((batch.step, batch.provider), []).append(batch)
-    return [_line(step, provider, words, group) for (step, provider), group in groups.items()]
+_ENDS = {
+    BatchState.COLLECTED: "fetched from",
+    BatchState.REFUSED: "not taken by",
+    BatchState.UNCERTAIN: "perhaps at",
+}
 
 
-def _line(step: str, provider: str, words: str, batches: list[Batch]) -> str:
-    count = len(batches)
+def _events(was: Batch | None, batch: Batch) -> Iterator[_Event]:
+    handed_in = batch.submitted_at or batch.intended_at
+    if batch.submitted_at is not None and (was is None or was.submitted_at is None):
+        yield _Event(handed_in, "handed in at", batch)
+    if batch.state in _ENDS and (was is None or was.state is not batch.state):
+        yield _Event(batch.ended_at or handed_in, _ENDS[batch.state], batch)
+
+
+def _line(words: str, batches: list[Batch]) -> str:
+    """Return in a line what became of some batches of one step at one provider."""
+    count, first = len(batches), batches[0]
     named = ", ".join(batch.short for batch in batches[:NAMED])
     more = f" and {count - NAMED:,} more" if count > NAMED else ""
-    units = sum(batch.requests for batch in batches)
-    what = f"{count:,} batch{'es' * (count != 1)} of {step} {words} {provider}: {units:,} units"
-    if batches[0].state is BatchState.COLLECTED and words.startswith("fetched"):
-        what += f", {sum(batch.answered for batch in batches):,} answered"
-    return f"{what} ({named}{more})"
+    units = _units(sum(batch.requests for batch in batches))
+    if first.state is BatchState.COLLECTED and words == _ENDS[first.state]:
+        units += f", {sum(batch.answered for batch in batches):,} answered"
+    what = f"{count:,} batch{'es' * (count != 1)} of {first.step} {words} {first.provider}"
+    return f"{what}: {units} ({named}{more})"
+
+
+def _units(number: int) -> str:
+    return f"{number:,} unit{'s' * (number != 1)}"
 
 
 def _share(part: int, whole: int) -> str:
@@ -281,4 +292,5 @@ def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _code(text: str) -> str:
     """Return a name as it is, whatever Markdown would make of it."""
-    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+    plain = text.replace("`", "'").replace("|", "\\|")
+    return f"`{plain}`"

@@ -55,6 +55,10 @@ class Story:
         self._told: dict[str, Piece] = {}
         self._log = get_run_logger()
 
+    def say(self, line: str) -> None:
+        """Say something in the flow run's log."""
+        self._log.info(line)
+
     @asynccontextmanager
     async def beside(self, session: Session) -> AsyncGenerator[None]:
         """Tell how a run goes on while the block works on it."""
@@ -77,7 +81,7 @@ class Story:
         view = await asyncio.to_thread(read, self._run_dir)
         closing = await asyncio.to_thread(report, view)
         await self._send([*standing(view.state), closing])
-        self._log.info(ending(view))
+        self.say(ending(view))
 
     async def _go_on_telling(self, session: Session, stopping: asyncio.Event) -> None:
         with _harmless():
@@ -85,7 +89,8 @@ class Story:
 
     async def _keep_telling(self, session: Session, stopping: asyncio.Event) -> None:
         state = session.run.state
-        self._log.info(beginning(self._run_dir.name, str(self._run_dir), state))
+        if self._flow_run.run_count <= 1:
+            self.say(beginning(self._run_dir, state))
         await self._tag(tags(state))
         next_time = time.monotonic()
         while True:
@@ -94,7 +99,7 @@ class Story:
                 next_time = time.monotonic() + (BUSY_SECONDS if heard else GONE_SECONDS)
             before, state = state, session.run.state
             for line in batch_lines(before.batches, state.batches):
-                self._log.info(line)
+                self.say(line)
             if stopping.is_set():
                 return
             with suppress(TimeoutError):

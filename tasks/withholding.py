@@ -8,7 +8,7 @@ from providers.errors import IT_SAYS, ProviderError, RequestRejected
 from runs import RunError
 from tasks.errors import TaskError
 
-__all__ = ["FOR_EXAMPLE", "Withheld", "outward", "plainly", "withholding"]
+__all__ = ["FOR_EXAMPLE", "Withheld", "outward", "outward_fault", "plainly", "withholding"]
 
 FOR_EXAMPLE = "; for example: "
 """In a reason, before what rules have said: they may quote a unit."""
@@ -35,6 +35,12 @@ def outward(reason: str) -> str:
     for quote in (FOR_EXAMPLE, IT_SAYS):
         reason = reason.partition(quote)[0]
     return reason
+
+
+def outward_fault(error: str) -> str:
+    """Return of an error that failed a run, as the manifest has it, what may be said elsewhere."""
+    kind, *_ = error.partition(":")
+    return f"{kind}: `octobatch info` shows its text, which may be a unit's."
 
 
 @contextmanager
@@ -86,4 +92,4 @@ def _told(error: Exception, plain: tuple[type[Exception], ...]) -> str:
         case _ if isinstance(error, plain) and not isinstance(error, RequestRejected):
             return f"{kind}: {outward(str(error))}"
         case _:
-            return f"{kind}: `octobatch info` shows its text, which may be a unit's."
+            return outward_fault(kind)
