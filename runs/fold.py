@@ -204,7 +204,10 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     if line["epoch"] != state.epoch + 1:
         raise IllegalMove(f"epoch {line['epoch']} opens after epoch {state.epoch}")
     changes: dict[str, Any] = {"epoch": line["epoch"], "progress": None}
-    if state.status is Status.RUNNING and state.progress:
+    if state.progress and (state.status is not Status.RUNNING or state.waiting is not None):
+        # Its holder let go of it in order: what is known of open rounds stays so.
+        changes["progress"] = {**state.progress, "limits": {}, "reserved_usd": 0}
+    elif state.progress:
         # Its holder died: what it had sent may be on the bill.
         in_doubt = Decimal(str(state.progress.get("reserved_usd", 0)))
         changes["in_doubt_usd"] = state.in_doubt_usd + in_doubt

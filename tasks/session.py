@@ -27,6 +27,7 @@ from runs import (
     Waiting,
     collect_outputs,
     disk_trouble,
+    hinted,
     lasting,
     requests,
     totals,
@@ -132,8 +133,9 @@ class Session:
     _hinted: dict[str, tuple[str, Counts]] | None = None
 
     def __post_init__(self) -> None:
-        """Hold first replies against the share of them that must pass."""
+        """Hold first replies against the share that must pass; know what was known before."""
         self.first_wave = FirstWave(self._least_share())
+        self._resting.update(hinted(self.run.state))
 
     @property
     def run_dir(self) -> Path:
@@ -341,6 +343,7 @@ class Session:
         """Leave the run to whoever looks at its batches next."""
         assert self.batch_lane is not None, "only batches are waited for by nobody"
         waiting = self.batch_lane.waiting()
+        self.hint(force=True)
         self.run.set_status(Status.RUNNING, waiting=waiting)
         message = f"{waiting.reason}; next look {waiting.until:%H:%M} UTC"
         return End(Status.RUNNING, message, waiting)

@@ -88,6 +88,19 @@ async def test_a_flow_run_leaves_while_batches_are_worked_on(deployed, emulated,
     assert emulated.repeated == 0
 
 
+async def test_what_came_is_counted_at_each_deferral(deployed, emulated):
+    """Also of rounds that are still open, and by a holder in whose time nothing came of them."""
+    client_of_emulator.batches(emulated.url, rules=[{"do": "stuck", "nth": [2, 3, 4]}])
+    await deployed.start(max_units=40)
+    for _ in range(3):
+        state = deployed.view.state
+        answered = sum(batch.answered for batch in state.batches.values())
+        assert answered == 20
+        assert runs.totals(state).attempts == answered
+        assert state.in_doubt_usd == 0
+        await deployed.wake()
+
+
 async def test_looks_are_numbered_on_after_a_deferral(deployed, emulated, api):
     """One flow run has one first look, however often its worker began it again."""
     client_of_emulator.batches(emulated.url, seconds=1000)
