@@ -54,7 +54,7 @@ def report(view: RunView) -> Piece:
     summary = summarise(view)
     key, *_ = _keys(view.state)
     parts = [
-        f"# {_code(summary.run)} {_verb(view)}",
+        f"# The run {_verb(view)}",
         _numbers(summary),
         _how(view, summary),
         *_why(view, summary),
@@ -73,7 +73,9 @@ def beginning(run_dir: Path, state: RunState) -> str:
     models = dict.fromkeys(f"{s.provider}/{s.model}" for s in state.steps if s.provider)
     asking = f", asking {', '.join(models)}" if models else ""
     emulated = " (emulated)" if state.spec.emulate else ""
-    return f"{_units(numbers.units)}{done}; {_lane(state)}{asking}{emulated}. All of it: {run_dir}"
+    return (
+        f"{_units(numbers.units)}{done}; {_lane(state)}{asking}{emulated}. Run directory: {run_dir}"
+    )
 
 
 def ending(view: RunView) -> str:
@@ -134,7 +136,7 @@ def _in_words(one: Stretch) -> str:
         words.append(f"{one.counts.units_skipped:,} skipped")
     if one.in_batches:
         words.append(f"{one.in_batches:,} in batches")
-    return f"{', '.join(words)}; of {one.due:,} units"
+    return f"{_units(one.due)}: {', '.join(words)}"
 
 
 def _row(one: Stretch, *, emulated: bool) -> dict[str, int | str]:
@@ -209,7 +211,7 @@ def _places(view: RunView, summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Results", str(summary.results)
         if summary.failed:
             yield "Failures, each with its reply", str(summary.failures)
-    yield "Everything", str(view.paths.dir)
+    yield "Run directory", str(view.paths.dir)
 
 
 def _next(view: RunView, summary: Summary) -> str:

@@ -40,7 +40,7 @@ def test_the_funnel_counts_what_the_manifest_counts(make_view, failure):
     view = make_view(failures=[failure()])
     *bars, table = report.standing(view.state)
     assert [bar.data for bar in bars] == [100.0]
-    assert bars[0].description == "2 valid, 1 failed; of 3 units"
+    assert bars[0].description == "3 units: 2 valid, 1 failed"
     assert json.loads(str(table.data)) == [
         {
             "step": "tell",
@@ -99,7 +99,7 @@ def test_a_report_says_why_units_failed_by_rule_and_nothing_they_hold(make_view,
 
 def test_a_report_of_a_complete_run_says_where_its_results_are(make_view):
     view = make_view()
-    assert told(view).startswith("# `Sailor` is complete\n")
+    assert told(view).startswith("# The run is complete\n")
     assert "| 3 | 3 (100.0%) | 0 (0.0%) | ($0.0123) |" in told(view)
     assert f"- Results: `{view.paths.results}`" in told(view)
     assert report.report(view).description == "3 of 3 valid, 0 failed"
@@ -217,7 +217,7 @@ def test_a_flow_run_is_found_by_its_tags(make_view):
 def test_a_beginning_says_what_is_to_be_done(make_view):
     """And how much of it is done already, when a run is gone on with."""
     view = make_view(Status.PAUSED, reason="interrupted", closed=False)
-    words = "3 units; in realtime, asking openai/gpt-6-luna (emulated). All of it: "
+    words = "3 units; in realtime, asking openai/gpt-6-luna (emulated). Run directory: "
     assert report.beginning(view.paths.dir, view.state) == f"{words}{view.paths.dir}"
     done = make_view(name="Done")
     assert report.beginning(done.paths.dir, done.state).startswith("3 units, 3 of them done; ")

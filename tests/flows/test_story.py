@@ -82,7 +82,7 @@ async def test_a_local_run_tells_its_story(catalog, api):
     lines = await log_of(api, flow_run, until="Finished in state")
     ours = [line for line in lines if line.startswith(("60 units", "Complete"))]
     assert ours == [
-        f"60 units; in realtime, asking openai/gpt-6-luna (emulated). All of it: {view.paths.dir}",
+        f"60 units; in realtime, asking openai/gpt-6-luna (emulated). Run directory: {view.paths.dir}",
         ours[1],
     ]
     assert ours[1].startswith("Complete: 57 of 60 units valid, 3 failed; $0.00")
@@ -95,9 +95,7 @@ async def test_a_deferred_run_tells_one_story(deployed, emulated, api):
     await deployed.start(max_units=6)
     first = await artifacts_of(api, deployed.flow_run.id)
     assert sorted(first) == KEYS
-    assert first["npc-dialog-generate"].description == (
-        "0 valid, 0 failed, 6 in batches; of 6 units"
-    )
+    assert first["npc-dialog-generate"].description == ("6 units: 0 valid, 0 failed, 6 in batches")
     assert "It goes on by itself at **" in first["npc-dialog-report"].data
     agrees(first, deployed.view)
 
