@@ -30,8 +30,6 @@ QUIET = ("--disable-quic", "--no-first-run", "--disable-background-networking")
 QUIET += ("--disable-component-update", "--disable-sync", "--no-sandbox", "--disable-gpu")
 
 WIDTH, HEIGHT = 1280, 900
-NEWEST_FIRST = ("Oldest to newest", "Newest to oldest")
-"""To be clicked, one after the other, for the log."""
 
 T = TypeVar("T")
 
@@ -87,9 +85,9 @@ def _take(page: "Page", emulator: str) -> None:
         return now.run_count > 1 and now.state_name == "AwaitingBatch"
 
     _eventually(waits_a_second_time)
-    page.open(path, *NEWEST_FIRST).shot("prefect-waiting")
+    page.open(path).newest_first().shot("prefect-waiting")
     _eventually(lambda: api.read_flow_run(started.id).state_name == "Completed")
-    page.open(path, *NEWEST_FIRST).shot("prefect-flow-run")
+    page.open(path).newest_first().shot("prefect-flow-run")
     page.open(path, "Artifacts").shot("prefect-artifacts", height=1040)
     for artifact in api.read_artifacts():
         for name in ("funnel", "report"):
@@ -112,6 +110,13 @@ class Page:
         for text in clicks:
             self._tab.get_by_text(text, exact=True).first.click()
             self._tab.wait_for_load_state("networkidle")
+        return self
+
+    def newest_first(self) -> "Page":
+        """Turn the log round."""
+        self._tab.get_by_text("Oldest to newest", exact=True).click()
+        self._tab.keyboard.press("ArrowDown")
+        self._tab.get_by_text("Newest to oldest", exact=True).click()
         return self
 
     def shot(self, name: str, *, height: int = HEIGHT) -> None:
