@@ -59,7 +59,7 @@ def report(view: RunView) -> Piece:
         _how(view, summary),
         *_why(view, summary),
         "## Where it is",
-        "\n".join(f"- {name}: {_code(path)}" for name, path in _places(view, summary)),
+        _places(view, summary),
         "## What now",
         _next(view, summary),
     ]
@@ -206,12 +206,20 @@ def _why(view: RunView, summary: Summary) -> Iterator[str]:
         yield _table(("units", "class"), ((f"{n:,}", kind) for kind, n in summary.failed.items()))
 
 
-def _places(view: RunView, summary: Summary) -> Iterator[tuple[str, str]]:
+def _places(view: RunView, summary: Summary) -> str:
+    """Say where the run is, and what of it."""
+    lines = [f"In {_code(str(view.paths.dir))}:\n"]
     if view.state.status is Status.COMPLETE:
-        yield "Results", str(summary.results)
+        lines.append(f"- {_code(_inside(view, summary.results))}: what passed every step")
         if summary.failed:
-            yield "Failures, each with its reply", str(summary.failures)
-    yield "Run directory", str(view.paths.dir)
+            failures = _code(_inside(view, summary.failures))
+            lines.append(f"- {failures}: what failed, each with its reply")
+    lines.append(f"- {_code(_inside(view, view.paths.run_log))}: what was done, in words")
+    return "\n".join(lines)
+
+
+def _inside(view: RunView, path: Path) -> str:
+    return str(path.relative_to(view.paths.dir))
 
 
 def _next(view: RunView, summary: Summary) -> str:

@@ -87,7 +87,7 @@ def _take(page: "Page", emulator: str) -> None:
     _eventually(waits_a_second_time)
     page.open(path).newest_first().shot("prefect-waiting")
     _eventually(lambda: api.read_flow_run(started.id).state_name == "Completed")
-    page.open(path).newest_first().shot("prefect-flow-run")
+    page.open(path).shot("prefect-flow-run")
     page.open(path, "Artifacts").shot("prefect-artifacts", height=1040)
     for artifact in api.read_artifacts():
         for name in ("funnel", "report"):
@@ -113,7 +113,7 @@ class Page:
         return self
 
     def newest_first(self) -> "Page":
-        """Turn the log round."""
+        """Turn the log round; it stays so on later pages."""
         self._tab.get_by_text("Oldest to newest", exact=True).click()
         self._tab.keyboard.press("ArrowDown")
         self._tab.get_by_text("Newest to oldest", exact=True).click()

@@ -94,6 +94,7 @@ def test_a_report_says_why_units_failed_by_rule_and_nothing_they_hold(make_view,
     assert "| units | step | class | rule |" in text
     assert "| 2 | `tell` | validation | `sure` |" in text
     assert "| 1 | `tell` | schema_validation | `enum\\|'kind` |" in text
+    assert "- `outputs/failures.jsonl`: what failed, each with its reply" in text
     assert ROW not in text
 
 
@@ -101,7 +102,8 @@ def test_a_report_of_a_complete_run_says_where_its_results_are(make_view):
     view = make_view()
     assert told(view).startswith("# The run is complete\n")
     assert "| 3 | 3 (100.0%) | 0 (0.0%) | ($0.0123) |" in told(view)
-    assert f"- Results: `{view.paths.results}`" in told(view)
+    assert f"\nIn `{view.paths.dir}`:\n\n- `outputs/results.jsonl`: what passed" in told(view)
+    assert "outputs/failures.jsonl" not in told(view)
     assert report.report(view).description == "3 of 3 valid, 0 failed"
     assert report.ending(view).startswith("Complete: 3 of 3 units valid, 0 failed; $0.0123 (emu")
 
@@ -113,7 +115,7 @@ def test_a_report_of_a_paused_run_says_how_to_go_on(make_view, deployment, verb)
     view = replace(view, state=replace(view.state, deployment=deployment))
     assert f"\n    octobatch {verb} Sailor" in told(view)
     assert "| 3 | 0 (0.0%) | 0 (0.0%) | 3 (100.0%) |" in told(view)
-    assert "Results" not in told(view)
+    assert "results.jsonl" not in told(view)
     assert ROW not in told(view) + report.ending(view)
 
 

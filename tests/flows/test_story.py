@@ -73,7 +73,7 @@ async def test_a_local_run_tells_its_story(catalog, api):
     agrees(artifacts, view)
     assert [artifacts[key].data for key in (KEYS[1], KEYS[3])] == [100, 100]
     assert [artifacts[key].type for key in KEYS] == ["table", "progress", "markdown", "progress"]
-    assert f"- Results: `{view.paths.results}`" in artifacts["npc-dialog-report"].data
+    assert f"\nIn `{view.paths.dir}`:\n" in artifacts["npc-dialog-report"].data
     assert "| `score` | validation | `in_character` |" in artifacts["npc-dialog-report"].data
 
     tags = (await test_flow.flow_run_of(api, state)).tags
