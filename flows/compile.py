@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,13 @@ from flows.defer import defer
 from flows.errors import FlowError, RunGone
 from flows.flow_runs import UNHEARD, deployment_of, given_up, state_of, was_asked_back
 from flows.form import form, signature
-from flows.hooks import quiet_hook_logs, snapshot_flow, snapshot_task
+from flows.hooks import quiet_logs, snapshot_flow, snapshot_task
 from flows.keyring import kept_keys, keys_of
 from flows.launching import launch_of
 from flows.place import place
 from flows.shared import shared_rates
 from flows.stopping import stopping_on_signals
+from flows.story import Story
 from pipelines import Launch
 from runs import RunError, RunHeld, Status, is_run, read
 from runs.times import now
@@ -42,6 +42,7 @@ from tasks.prefect_tasks import look_task, post_task, step_task
 from tasks.ready import Line, check_ready, lines_of
 from tasks.session import End, Session, ended
 from tasks.shipping import Shipping
+from tasks.withholding import Withheld, plainly, withholding
 
 if TYPE_CHECKING:
     from prefect.flows import FlowStateHook
@@ -69,11 +70,15 @@ def flow_of(pipeline: str, description: str | None) -> PipelineFlow:
 
     async def run_pipeline(**parameters: Any) -> State[Any]:
         try:
-            return await _run(launch_of(pipeline, parameters), pipeline)
-        except REFUSALS as error:
+            launch = launch_of(pipeline, parameters)
+            with withholding(FlowError):
+                return await _run(launch, pipeline)
+        except (*REFUSALS, Withheld) as error:
+            if not isinstance(getattr(error, "original", error), REFUSALS):
+                raise
             return Failed(message=str(error), data=error)
 
-    quiet_hook_logs()
+    quiet_logs()
     run_pipeline.__signature__ = signature()  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature honours it
     hooks: list[FlowStateHook[..., Any]] = [snapshot_flow]
     body: Callable[..., Coroutine[Any, Any, State[Any]]] = run_pipeline
@@ -106,19 +111,27 @@ def _named(pipeline: str) -> str:
 async def _run(launch: Launch, pipeline: str) -> State[Any]:
     flow_run = _flow_run()
     run_dir = _place(launch, pipeline, flow_run)
+    story = Story(flow_run, run_dir)
     if not is_run(run_dir):
         loaded = pipelines.load(pipelines.find(pipeline), launch.items_file)
         lines = lines_of(loaded, launch)
         check_ready(lines, launch, await _kept(launch, lines, flow_run))
         create_run(loaded, launch, run_dir)
     elif (end := ended(read(run_dir))) is not None and await _stands(end, flow_run):
+        await story.tell()
         return state_of(end)
     try:
-        end = await _go_on(run_dir, launch, flow_run)
+        end = await _go_on(run_dir, launch, flow_run, story)
     except RunHeld as error:
         if flow_run.deployment_id is None:
             raise
-        await defer(flow_run, now() + STAND_ASIDE, f"{error} It is looked at again later.")
+        held = f"{error} It is looked at again later."
+        story.say(held)
+        await defer(flow_run, now() + STAND_ASIDE, held)
+    except Exception:
+        await story.tell()
+        raise
+    await story.tell()
     if end.waiting is not None and flow_run.deployment_id is not None:
         await defer(flow_run, end.waiting.until, end.message)
     return state_of(end)
@@ -136,7 +149,7 @@ async def _stands(end: End, flow_run: FlowRun) -> bool:
     return end.status is Status.COMPLETE or not await was_asked_back(flow_run)
 
 
-async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
+async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun, story: Story) -> End:
     told: dict[str, Any] = {
         "flow_run": str(flow_run.id),
         "deployment": await deployment_of(flow_run),
@@ -144,7 +157,7 @@ async def _go_on(run_dir: Path, launch: Launch, flow_run: FlowRun) -> End:
         "kept": None if flow_run.deployment_id is None else await keys_of(run_dir),
         **_told(launch, flow_run),
     }
-    async with opened(run_dir, **told) as session:
+    async with opened(run_dir, **told) as session, story.beside(session):
         with stopping_on_signals(session, given_up=partial(_given_up, flow_run)):
             async with _heeding(flow_run, session):
                 await _order(session, leaving=flow_run.deployment_id is not None)
@@ -252,16 +265,18 @@ class _BatchTasks:
     advances: Mapping[str, Task[[str, str, str], Any]]
     posts: Mapping[str, Task[[str, str, str, Verb], Any]]
     looks: Task[[str, int], Any]
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def advance(self, step: str, chunk: str) -> object:
-        return await self.advances[step](self._run_dir, step, chunk)
+        with plainly():
+            return await self.advances[step](self._run_dir, step, chunk)
 
     async def post(self, step: str, chunk: str, verb: Verb) -> int:
-        return await self.posts[step](self._run_dir, step, chunk, verb)
+        with plainly():
+            return await self.posts[step](self._run_dir, step, chunk, verb)
 
     async def look(self) -> bool:
-        return await self.looks(self._run_dir, next(self.numbers))
+        with plainly():
+            return await self.looks(self._run_dir, self.session.run.look())
 
     @property
     def _run_dir(self) -> str:
@@ -290,7 +305,8 @@ async def _in_realtime(session: Session) -> None:
     }
 
     async def work(step: str, chunk: str) -> None:
-        await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
+        with plainly():
+            await _while_going(session, chunk, tasks[step](str(session.run_dir), step, chunk))
 
     await in_order(session, work)
 

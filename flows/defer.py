@@ -18,12 +18,7 @@ class _NoError(logging.Filter):
     """Prefect logs it as an error that a flow run ends its part in a state that is no end."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if (
-            record.levelno == logging.ERROR
-            and f"Finished in state {AWAITING}" in record.getMessage()
-        ):
-            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
-        return True
+        return f"Finished in state {AWAITING}" not in record.getMessage()
 
 
 async def defer(flow_run: FlowRun, until: datetime, message: str) -> NoReturn:

@@ -25,6 +25,7 @@ from pipelines.leaving import leave
 from runs import RunView, Status, totals
 from tasks.create import create_run
 from tasks.ready import make_ready
+from tasks.withholding import plainly
 
 __all__ = ["Show", "run"]
 
@@ -214,7 +215,8 @@ def _through(run_dir: Path, chosen: server.Server, show: Show, said: Mapping[str
             leave(_unheard(run_dir, chosen, show))
     if state.is_failed() or state.is_crashed():
         show.end(runs.read(run_dir))
-        asyncio.run(state.aresult(raise_on_failure=True))
+        with plainly():
+            asyncio.run(state.aresult(raise_on_failure=True))
     return _said(runs.read(run_dir), show)
 
 

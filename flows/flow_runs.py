@@ -1,5 +1,6 @@
 """What a Prefect server knows of the flow runs of a run, and what it is told of them."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from flows.reconcile import AWAITING, PAUSED, FlowRunView, Kind
 from pipelines import Launch
 from runs import RunView, Status
 from tasks.session import End, ended
+from tasks.withholding import outward_fault
 
 __all__ = ["UNHEARD", "Begun", "begin", "begin_anew", "deployment_of", "given_up", "known"]
 __all__ += ["state_of", "tell", "unsuspend", "was_asked_back"]
@@ -28,6 +30,7 @@ UNHEARD = (httpx.HTTPError, PrefectException)
 RESUMING = "Resuming"
 BY_ITSELF = frozenset({"Late", "AwaitingConcurrencySlot"})
 """Scheduled states that Prefect itself puts between."""
+SETTLING_SECONDS = 10.0
 AT_ONCE = 100
 """So many flow runs are read with one request."""
 
@@ -90,7 +93,7 @@ async def tell(flow_run: str, view: RunView) -> None:
     if (end := ended(view)) is not None:
         state = state_of(end)
     elif view.state.status is Status.FAILED:
-        state = Failed(message=view.state.error)
+        state = Failed(message=outward_fault(str(view.state.error)))
     else:
         state = Crashed(message="The process that worked on it has died.")
     async with get_client() as client:
@@ -98,9 +101,16 @@ async def tell(flow_run: str, view: RunView) -> None:
 
 
 async def begin_anew(flow_run: str) -> None:
-    """Have a worker begin a flow run once more, in a process of its own."""
-    state: State[Any] = Scheduled(name=RESUMING, scheduled_time=datetime.now(UTC))
+    """Have a worker begin a flow run once more, in a process of its own.
+
+    One that has crashed a moment ago is waited for: its worker says so twice, seconds apart.
+    """
     async with get_client() as client:
+        last = (await client.read_flow_run(UUID(flow_run))).state
+        if last is not None and last.type is StateType.CRASHED:
+            age = datetime.now(UTC) - last.timestamp
+            await asyncio.sleep(max(0.0, SETTLING_SECONDS - age.total_seconds()))
+        state: State[Any] = Scheduled(name=RESUMING, scheduled_time=datetime.now(UTC))
         await client.set_flow_run_state(UUID(flow_run), state, force=True)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
     from prefect.tasks import StateHookCallable
 
-__all__ = ["quiet_hook_logs", "snapshot_flow", "snapshot_task"]
+__all__ = ["quiet_logs", "snapshot_flow", "snapshot_task"]
 
 
 def snapshot_flow(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:  # noqa: ARG001 - Prefect calls hooks by these names
@@ -38,20 +38,23 @@ def snapshot_task(run_dir: Path) -> "StateHookCallable":
     return snapshot
 
 
-class _WithoutHookNoise(logging.Filter):
-    """Prefect logs two INFO lines to its API for each hook call: two more than anyone reads."""
+NOISE = ("Running hook", "Hook ", "Finished in state Completed()")
+
+
+class _WithoutNoise(logging.Filter):
+    """Prefect logs three INFO lines to its API for a task run that went well: nobody reads them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (
             record.levelno == logging.INFO
             and isinstance(record.msg, str)
-            and record.msg.startswith(("Running hook", "Hook "))
+            and record.msg.startswith(NOISE)
         )
 
 
-def quiet_hook_logs() -> None:
-    """Keep hook calls out of Prefect's logs."""
+def quiet_logs() -> None:
+    """Keep hook calls, and task runs that went well, out of Prefect's logs."""
     for name in ("prefect.task_runs", "prefect.flow_runs", "prefect.engine"):
         logger = logging.getLogger(name)
-        if not any(isinstance(one, _WithoutHookNoise) for one in logger.filters):
-            logger.addFilter(_WithoutHookNoise())
+        if not any(isinstance(one, _WithoutNoise) for one in logger.filters):
+            logger.addFilter(_WithoutNoise())

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 from flows.console import screen
-from runs import Counts, RunState, Wait, step_counts, waits
+from flows.funnel import funnel
+from runs import RunState, Wait, waits
 from tasks import session
 
 __all__ = ["beside", "show"]
@@ -79,12 +79,12 @@ async def _bars(look: Look, console: Console) -> None:
     with Live(bars, console=console, transient=True) as live:
         while True:
             state = look()
-            in_batches = _in_batches(state)
-            for name, (counts, due) in _funnel(state).items():
-                failed = f"{counts.lost:,} failed" if counts.lost else ""
-                out = f"{units:,} in batches" if (units := in_batches[name]) else ""
-                done = _through(counts)
-                bars.update(rows[name], completed=done, total=due, failed=failed, out=out)
+            for row in funnel(state):
+                failed = f"{row.counts.lost:,} failed" if row.counts.lost else ""
+                out = f"{row.in_batches:,} in batches" if row.in_batches else ""
+                bars.update(
+                    rows[row.step], completed=row.through, total=row.due, failed=failed, out=out
+                )
             live.update(Group(bars, *(Text(f"  {wait}", style="dim") for wait in _waits(state))))
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -108,38 +108,12 @@ async def _lines(look: Look, console: Console) -> None:
 
 def _standing(state: RunState) -> str:
     """Return how far a run is, in a line that changes with it."""
-    in_batches = _in_batches(state)
     return ", ".join(
-        f"{name} {counts.units_passed:,} ok, {counts.lost:,} failed"
-        + (f", {in_batches[name]:,} in batches" if in_batches[name] else "")
-        for name, counts in step_counts(state).items()
+        f"{row.step} {row.counts.units_passed:,} ok, {row.counts.lost:,} failed"
+        + (f", {row.in_batches:,} in batches" if row.in_batches else "")
+        for row in funnel(state)
     )
-
-
-def _in_batches(state: RunState) -> Counter[str]:
-    """Return how many units of each step are in batches."""
-    units: Counter[str] = Counter()
-    for batch in state.batches.open:
-        units[batch.step] += batch.requests
-    return units
 
 
 def _waits(state: RunState) -> list[Wait]:
     return waits(state.batches, datetime.now(UTC))
-
-
-def _funnel(state: RunState) -> dict[str, tuple[Counts, int]]:
-    """Return the counts of each step, and how many units it will have as far as that is known."""
-    by_step, funnel = step_counts(state), dict[str, tuple[Counts, int]]()
-    due = state.units
-    for step in state.steps:
-        counts = by_step[step.name]
-        due = max(due, counts.units)
-        funnel[step.name] = counts, due
-        due = 0 if step.scope == "fan_out" else due - counts.lost
-    return funnel
-
-
-def _through(counts: Counts) -> int:
-    """Return how many units have been through a step, those that came back only once."""
-    return max(0, counts.passed + counts.lost + counts.returned - counts.again)

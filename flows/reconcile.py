@@ -14,6 +14,7 @@ from typing import NamedTuple
 from runs import Liveness, RunView, Status
 from runs.lock import Holder
 from runs.view import GRACE
+from tasks.withholding import outward, outward_fault
 
 __all__ = ["AWAITING", "PAUSED", "Action", "Finding", "FlowRunView", "Kind", "findings"]
 
@@ -141,7 +142,8 @@ def _of_one_that_stands(
     found += (Finding(Action.TELL, f"the run is {status}", one.id) for one in behind)
     ahead = [one for one in flow_runs if one not in behind and one.waits()]
     if status in {Status.PAUSED, Status.FAILED} and not ahead:
-        why = view.state.error or view.state.paused_reason
+        error, reason = view.state.error, view.state.paused_reason
+        why = outward_fault(error) if error else outward(str(reason))
         found.append(Finding(Action.PERSON, f"{status}: {why}"))
     return found
 

@@ -17,6 +17,7 @@ from runs import RunError, RunView
 from runs.times import now
 from tasks.errors import NotGivenUp
 from tasks.giving_up import give_up
+from tasks.withholding import withholding
 
 __all__ = ["Tidied", "tidied", "tidy"]
 
@@ -107,7 +108,8 @@ async def tidy() -> State[Any]:
     process was killed are begun anew, and Prefect is told what it has missed.
     """
     log = get_run_logger()
-    found = [one async for one in tidied(runs.list_runs())]
+    with withholding():
+        found = [one async for one in tidied(runs.list_runs())]
     for one in found:
         say = log.warning if one.action is Action.PERSON else log.info
         say("%s: %s (%s)", one.run, one.message, one.action)

@@ -11,7 +11,14 @@ from typing import Any, BinaryIO, NamedTuple
 from providers import points
 from providers.answers import parse
 from providers.channel import Content
-from providers.errors import Gone, Misconfigured, RequestRejected, Retryable, UnknownOutcome
+from providers.errors import (
+    IT_SAYS,
+    Gone,
+    Misconfigured,
+    RequestRejected,
+    Retryable,
+    UnknownOutcome,
+)
 from providers.http import Connection
 
 __all__ = [
@@ -86,7 +93,9 @@ def preparing(vendor: str, storage: Storage) -> Generator[None]:
     except UnknownOutcome as error:
         raise Retryable(f"{vendor}: nothing was submitted yet: {error}") from error
     except RequestRejected as error:
-        message = f"{vendor}: it does not take the file of a batch ({error}): {_full(storage)}"
+        message = (
+            f"{vendor}: it does not take the file of a batch: {_full(storage)}{IT_SAYS}{error}"
+        )
         raise Misconfigured(message) from error
     except Misconfigured as error:
         if error.kind not in storage.full:
@@ -110,8 +119,9 @@ def creating(vendor: str) -> Generator[None]:
         if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
         message = (
-            f"{vendor}: the batch is too large for it ({error}): give it a smaller size_bytes in "
+            f"{vendor}: the batch is too large for it: give it a smaller size_bytes in "
             "batch_limits of a file of your own, which OCTOBATCH_MODELS names"
+            f"{IT_SAYS}{error}"
         )
         raise Misconfigured(message) from error
     except Retryable as error:

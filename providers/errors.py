@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from providers.protocol import Allowance
 
 __all__ = [
+    "IT_SAYS",
     "BadAddress",
     "BadRegistry",
     "Gone",
@@ -33,6 +34,10 @@ __all__ = [
     "UnknownProvider",
     "Unreachable",
 ]
+
+
+IT_SAYS = "; it says: "
+"""In a message, before a provider's own words: they may quote a request."""
 
 
 class ProviderError(Exception):

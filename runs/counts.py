@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from runs.chunks import Chunk
     from runs.state import RunState
 
-__all__ = ["Counts", "Totals", "current_step", "merged", "open_rounds", "step_counts"]
+__all__ = ["Counts", "Totals", "current_step", "hinted", "merged", "open_rounds", "step_counts"]
 __all__ += ["total_usd", "totals"]
 
 
@@ -196,12 +196,17 @@ def step_counts(state: "RunState") -> dict[str, Counts]:
 
 def open_rounds(state: "RunState") -> dict[str, Counts]:
     """Return the last hint of every chunk that is still in the round it was then, by name."""
-    hinted: Mapping[str, Any] = (state.progress or {}).get("rounds", {})
-    rounds: dict[str, Counts] = {}
-    for name, row in hinted.items():
+    return {name: state.chunks[name].knowing(counts) for name, (_, counts) in hinted(state).items()}
+
+
+def hinted(state: "RunState") -> dict[str, tuple[str, Counts]]:
+    """Return the step and the counts of these rounds, as they were told."""
+    told: Mapping[str, Any] = (state.progress or {}).get("rounds", {})
+    rounds: dict[str, tuple[str, Counts]] = {}
+    for name, row in told.items():
         chunk = state.chunks[name]
         if (chunk.step, chunk.round) == (row["step"], row["round"]):
-            rounds[name] = chunk.knowing(Counts.from_json(row))
+            rounds[name] = row["step"], Counts.from_json(row)
     return rounds
 
 

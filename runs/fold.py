@@ -23,6 +23,7 @@ __all__ = [
     "created",
     "fold",
     "hint",
+    "looked",
     "opened",
     "relaunched",
     "retried",
@@ -105,6 +106,11 @@ def retried(retry: Retry) -> Event:
 def relaunched(changes: Mapping[str, Any]) -> Event:
     """Return the event of options that hold from now on in place of those of the launch."""
     return {"event": "launch", "changes": changes}
+
+
+def looked() -> Event:
+    """Return the event of a look at all batches; its number is how many there have been."""
+    return {"event": "looked"}
 
 
 def hint(
@@ -198,7 +204,10 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     if line["epoch"] != state.epoch + 1:
         raise IllegalMove(f"epoch {line['epoch']} opens after epoch {state.epoch}")
     changes: dict[str, Any] = {"epoch": line["epoch"], "progress": None}
-    if state.status is Status.RUNNING and state.progress:
+    if state.progress and (state.status is not Status.RUNNING or state.waiting is not None):
+        # Its holder let go of it in order: what is known of open rounds stays so.
+        changes["progress"] = {**state.progress, "limits": {}, "reserved_usd": 0}
+    elif state.progress:
         # Its holder died: what it had sent may be on the bill.
         in_doubt = Decimal(str(state.progress.get("reserved_usd", 0)))
         changes["in_doubt_usd"] = state.in_doubt_usd + in_doubt
@@ -291,6 +300,10 @@ def _retried(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     return {"chunks": state.chunks.changed(after, [retry])}
 
 
+def _looked(state: RunState, _: Mapping[str, Any]) -> dict[str, Any]:
+    return {"looks": state.looks + 1}
+
+
 def _hinted(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     """Take a hint without what is history; a chunk may come to a step again, in another round."""
     progress = line["progress"]
@@ -311,5 +324,6 @@ _CHANGES: Mapping[str, Callable[[RunState, Mapping[str, Any]], dict[str, Any]]] 
     "batch_moved": _moved,
     "launch": _relaunched,
     "hint": _hinted,
+    "looked": _looked,
 }
 """What each event changes of a state."""

@@ -132,6 +132,7 @@ def _metadata(state: RunState) -> dict[str, Any]:
         "deployment": state.deployment,
         "epoch": state.epoch,
         "progress": state.progress,
+        "looks": state.looks,
         "in_doubt_usd": state.in_doubt_usd,
         "deadline": state.deadline and stamp(state.deadline),
         "files": [asdict(file) for file in state.files],
@@ -169,6 +170,7 @@ def _state(manifest: Mapping[str, Any]) -> RunState:
         flow_runs=tuple(about["flow_runs"]),
         deployment=about.get("deployment"),
         progress=about["progress"],
+        looks=about.get("looks", 0),
         in_doubt_usd=Decimal(str(about.get("in_doubt_usd", 0))),
         deadline=moment(at) if (at := about.get("deadline")) else None,
     )

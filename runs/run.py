@@ -235,6 +235,12 @@ class Run:
         said = {name: value for name, value in changes.items() if not isinstance(value, datetime)}
         self.log(f"batch_{state.value}", batch=key[:8], **said)
 
+    def look(self) -> int:
+        """Count a look at all batches; return its number, over all holders. It is not synced."""
+        with self._one_at_a_time:
+            self._append(fold.looked(), synced=False)
+            return self.state.looks
+
     def set_status(
         self,
         status: Status,

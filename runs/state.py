@@ -124,9 +124,11 @@ class RunState:
     deployment: str | None = None
     """Whose flow runs work on it, as `<flow>/<name>`; None if only people's commands do."""
     progress: Mapping[str, Any] | None = None
-    """The last hint of how far the open chunks are; of this holder, or None."""
+    """The last hint of how far the open chunks are; None after a holder that died."""
     deadline: datetime | None = None
     """When batches are not waited for any more: what is left goes on in realtime then."""
+    looks: int = 0
+    """How often its batches have been looked at."""
     in_doubt_usd: Decimal = Decimal(0)
     """The most that calls may have cost which were under way when a holder died."""
 

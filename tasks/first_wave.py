@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipelines import Error, Passed
+from tasks.withholding import FOR_EXAMPLE
 from tasks.work import Due, Failed
 
 __all__ = ["LEAST_SHARE", "FirstWave", "in_words"]
@@ -71,9 +72,9 @@ def in_words(errors: Iterable[Error]) -> str:
     for error in errors:
         often[error.rule] += 1
         examples.setdefault(error.rule, error.message)
-    return "; ".join(
-        f"{number} x {rule}: {_short(examples[rule])}" for rule, number in often.most_common(TOP)
-    )
+    most = often.most_common(TOP)
+    counted = ", ".join(f"{number} x {rule}" for rule, number in most)
+    return counted + FOR_EXAMPLE + "; ".join(_short(examples[rule]) for rule, _ in most)
 
 
 def _short(text: str) -> str:

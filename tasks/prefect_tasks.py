@@ -11,6 +11,7 @@ from prefect.tasks import StateHookCallable
 from providers.errors import Unreachable
 from tasks import session
 from tasks.batch_lane import BatchLane, Verb
+from tasks.withholding import Withheld, withholding
 
 __all__ = ["look_task", "post_task", "step_task"]
 
@@ -20,7 +21,8 @@ RETRY_DELAYS_SECONDS = [30.0, 120.0, 600.0]
 
 async def _is_unreachable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     """Only an outage is worth a retry: everything else was already settled unit by unit."""
-    return isinstance(await state.aresult(raise_on_failure=False), Unreachable)
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error.original if isinstance(error, Withheld) else error, Unreachable)
 
 
 @task(
@@ -35,7 +37,8 @@ async def _is_unreachable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> 
 async def _advance(run_dir: str, step: str, chunk: str) -> dict[str, int]:
     held = session.find(Path(run_dir))
     assert held is not None, "a run's tasks run in the process that holds it"
-    return await held.advance(step, chunk)
+    with withholding():
+        return await held.advance(step, chunk)
 
 
 @task(
@@ -46,7 +49,8 @@ async def _advance(run_dir: str, step: str, chunk: str) -> dict[str, int]:
     log_prints=False,
 )
 async def _post(run_dir: str, step: str, chunk: str, verb: Verb) -> int:
-    return await _lane(run_dir).post(step, chunk, verb)
+    with withholding():
+        return await _lane(run_dir).post(step, chunk, verb)
 
 
 @task(
@@ -58,7 +62,8 @@ async def _post(run_dir: str, step: str, chunk: str, verb: Verb) -> int:
     log_prints=False,
 )
 async def _look(run_dir: str, number: int) -> bool:  # noqa: ARG001  its name tells the number
-    return await _lane(run_dir).look()
+    with withholding():
+        return await _lane(run_dir).look()
 
 
 def _lane(run_dir: str) -> BatchLane:

@@ -27,6 +27,7 @@ from runs import (
     Waiting,
     collect_outputs,
     disk_trouble,
+    hinted,
     lasting,
     requests,
     totals,
@@ -41,6 +42,7 @@ from tasks.outcomes import counts
 from tasks.parcels import Pool
 from tasks.post_process import post_process
 from tasks.scripts import run_scripts
+from tasks.withholding import outward
 from tasks.work import Due, Failed, Invalid, Open, Outcome, Returned, Skipped, Valid
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def _complete(state: RunState) -> End:
 
 
 def _paused(run: str, reason: str) -> End:
-    return End(Status.PAUSED, f"{reason}; go on with: octobatch run {run}")
+    return End(Status.PAUSED, f"{outward(reason)}; go on with: octobatch run {run}")
 
 
 @dataclass
@@ -131,8 +133,9 @@ class Session:
     _hinted: dict[str, tuple[str, Counts]] | None = None
 
     def __post_init__(self) -> None:
-        """Hold first replies against the share of them that must pass."""
+        """Hold first replies against the share that must pass; know what was known before."""
         self.first_wave = FirstWave(self._least_share())
+        self._resting.update(hinted(self.run.state))
 
     @property
     def run_dir(self) -> Path:
@@ -340,6 +343,7 @@ class Session:
         """Leave the run to whoever looks at its batches next."""
         assert self.batch_lane is not None, "only batches are waited for by nobody"
         waiting = self.batch_lane.waiting()
+        self.hint(force=True)
         self.run.set_status(Status.RUNNING, waiting=waiting)
         message = f"{waiting.reason}; next look {waiting.until:%H:%M} UTC"
         return End(Status.RUNNING, message, waiting)

@@ -11,7 +11,13 @@ from typing import Any
 
 from providers import points
 from providers.batches import Intent, Refusal
-from providers.errors import Misconfigured, RequestRejected, Retryable, UnknownOutcome
+from providers.errors import (
+    IT_SAYS,
+    Misconfigured,
+    RequestRejected,
+    Retryable,
+    UnknownOutcome,
+)
 from runs import Batch, BatchState, Line, Load, Loads, Run
 from tasks.desk import Desk
 from tasks.harvest import reject
@@ -252,7 +258,7 @@ class Shipping:
                 self._take_back(batch, message=message, ended_at=at, queue=queue)
             case Refusal.UNPAID:
                 self._take_back(batch, message=message, ended_at=at)
-                raise Misconfigured(f"{batch.provider}: {message}: check plan and billing")
+                raise Misconfigured(f"{batch.provider}: check plan and billing{IT_SAYS}{message}")
 
     def _take_back(self, batch: Batch, **changes: Any) -> None:
         self.run.move_batch(batch.key, BatchState.REFUSED, **changes)

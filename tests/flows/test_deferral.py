@@ -88,6 +88,29 @@ async def test_a_flow_run_leaves_while_batches_are_worked_on(deployed, emulated,
     assert emulated.repeated == 0
 
 
+async def test_what_came_is_counted_at_each_deferral(deployed, emulated):
+    """Also of rounds that are still open, and by a holder in whose time nothing came of them."""
+    client_of_emulator.batches(emulated.url, rules=[{"do": "stuck", "nth": [2, 3, 4]}])
+    await deployed.start(max_units=40)
+    for _ in range(3):
+        state = deployed.view.state
+        answered = sum(batch.answered for batch in state.batches.values())
+        assert answered == 20
+        assert runs.totals(state).attempts == answered
+        assert state.in_doubt_usd == 0
+        await deployed.wake()
+
+
+async def test_looks_are_numbered_on_after_a_deferral(deployed, emulated, api):
+    """One flow run has one first look, however often its worker began it again."""
+    client_of_emulator.batches(emulated.url, seconds=1000)
+    await deployed.start(max_units=2)
+    await deployed.wake()
+    await deployed.wake()
+    names = await test_flow.names_of(api, deployed.flow_run.id, count=4)
+    assert sorted(name for name in names if "look" in name) == ["look 1", "look 2", "look 3"]
+
+
 async def test_a_waking_flow_run_stands_aside_for_a_person(deployed, emulated):
     """Who has taken the run in the meantime keeps it; it is looked at again five minutes later."""
     client_of_emulator.batches(emulated.url, seconds=1000)

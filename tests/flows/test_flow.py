@@ -70,6 +70,17 @@ async def task_runs_of(api, state, *, count):
             await asyncio.sleep(0.05)
 
 
+async def names_of(api, flow_run, *, count):
+    """Return the names of a flow run's task runs, as soon as there are so many."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    async with api() as client, asyncio.timeout(30):
+        while len(rows := await client.read_task_runs(flow_run_filter=mine)) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return [row.name for row in rows]
+
+
 def ids(path):
     return [row["unit_id"] for row in read_jsonl(path)]
 

@@ -158,9 +158,12 @@ async def test_a_flow_run_that_is_suspended_goes_on_when_it_is_resumed(deployed,
 
 
 @flow
-async def test_a_flow_run_whose_process_has_died_is_begun_anew(waiting, emulated, api):
+async def test_a_flow_run_whose_process_has_died_is_begun_anew(waiting, emulated, api, monkeypatch):
     from prefect.states import Crashed
 
+    from flows import flow_runs
+
+    monkeypatch.setattr(flow_runs, "SETTLING_SECONDS", 0.0)  # there is no worker
     await set_state(api, waiting.flow_run, Crashed())
     [found] = await tidied(waiting.view.paths.dir)
     assert found.action is Action.GO_ON

@@ -97,13 +97,15 @@ def stories(draw):
     story = Story(draw(st.integers(0, 17)), draw(specs()))
     story.open()
     for _ in range(draw(st.integers(0, 40))):
-        match draw(st.sampled_from(["open", "status", "hint", "round", "round", "round"])):
+        match draw(st.sampled_from(["open", "status", "hint", "look", "round", "round", "round"])):
             case "open":
                 story.open()
             case "status":
                 _draw_status(draw, story)
             case "hint":
                 _draw_hint(draw, story)
+            case "look":
+                story.tell(events.looked())
             case _:
                 _draw_round(draw, story)
     return story

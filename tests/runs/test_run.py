@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -200,6 +201,16 @@ def test_a_status_carries_its_reason_and_drops_the_last_one(run, clock):
     assert run.state.error == "ValueError: \n"
 
 
+def test_looks_are_numbered_over_all_holders(run):
+    """Whoever goes on with a run goes on counting, also without a manifest."""
+    assert [run.look(), run.look()] == [1, 2]
+    run.close()
+    run.paths.manifest.unlink()
+    with closing(Run.open(run.paths.dir)) as again:
+        assert again.look() == 3
+    assert read(run.paths.dir).state.looks == 3
+
+
 def test_hints_come_at_most_once_a_second_and_are_not_synced(run, clock, monkeypatch):
     """They cost nothing, and nothing is built on them."""
     monkeypatch.setattr(files.os, "fdatasync", lambda _: pytest.fail("synced"))
@@ -322,6 +333,7 @@ def _fail_at(monkeypatch, k):
 
 TELL = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from runs import Run, Status
 run = Run.open(Path(sys.argv[1]))

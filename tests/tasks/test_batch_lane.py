@@ -469,7 +469,7 @@ def test_a_mistake_costs_three_calls(make_mill, url):
     view = runs.read(run_dir)
     assert view.state.status is Status.PAUSED
     assert view.state.paused_reason == (
-        "canary: none of 3 units that went ahead passes write: 3 x short: a long word"
+        "canary: none of 3 units that went ahead passes write: 3 x short; for example: a long word"
     )
     assert client.ledger(url).calls == 3
     assert view.state.batches == {}
@@ -498,7 +498,7 @@ def test_a_run_that_mostly_fails_stops_after_its_first_wave(lane, make_mill, url
     reason = view.state.paused_reason or ""
     assert reason.startswith("pass rate: ")
     assert "replies of write pass, at least 50% should: " in reason
-    assert reason.endswith(" x short: a long word")
+    assert reason.endswith(" x short; for example: a long word")
     view = finished(run_dir)
     assert runs.totals(view.state).valid == 100
     assert client.ledger(url).repeated == 0
