@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from flows.console import screen
-from runs import Counts, RunState, Wait, step_counts, waits
+from runs import Counts, RunState, step_counts, waits
 from tasks import session
 
 __all__ = ["beside", "show"]
@@ -96,7 +96,7 @@ async def _lines(look: Look, console: Console) -> None:
         state = look()
         lines = [line] if (line := _standing(state)) != said else []
         if time.monotonic() >= next_beat:
-            lines += [str(wait) for wait in _waits(state)]
+            lines += _waits(state)
         if lines:
             said, next_beat = line, time.monotonic() + HEARTBEAT_SECONDS
         for one in lines:
@@ -124,8 +124,10 @@ def _in_batches(state: RunState) -> Counter[str]:
     return units
 
 
-def _waits(state: RunState) -> list[Wait]:
-    return waits(state.batches, datetime.now(UTC))
+def _waits(state: RunState) -> list[str]:
+    """Return what a run waits for: the batches it has at providers, and room for more."""
+    told = [str(wait) for wait in waits(state.batches, datetime.now(UTC))]
+    return [*told, *(f"for room: {why}" for why in state.no_room)]
 
 
 def _funnel(state: RunState) -> dict[str, tuple[Counts, int]]:

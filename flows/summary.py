@@ -78,6 +78,8 @@ class Summary:
     """How many there have been, by how far they came."""
     waits: tuple[Wait, ...]
     """What is waited for at providers."""
+    no_room: tuple[str, ...]
+    """Why batches that are ready are not handed in, while that is waited for."""
     next_look: datetime | None
     """When nobody works on it and somebody is to look at its batches again."""
     deadline: datetime | None
@@ -118,6 +120,7 @@ def summarise(view: RunView) -> Summary:
         mode=state.spec.mode,
         batches=Counter(batch.state.value for batch in state.batches.values()),
         waits=tuple(waits(state.batches, datetime.now(UTC))),
+        no_room=state.no_room if state.status is Status.RUNNING else (),
         next_look=state.waiting and state.waiting.until,
         deadline=state.deadline if state.status in {Status.RUNNING, Status.PAUSED} else None,
         emulated=state.spec.emulate,
@@ -313,6 +316,8 @@ def _facts(summary: Summary) -> Table:
         table.add_row(name, Text(fact))
     for wait in summary.waits:
         table.add_row("waiting", Text(str(wait)))
+    for why in summary.no_room:
+        table.add_row("waiting", Text(f"for room: {why}"))
     if summary.deadline is not None:
         table.add_row("deadline", Text(f"{summary.deadline:%m-%d %H:%M} UTC, then in realtime"))
     for model, limit in summary.limits.items():

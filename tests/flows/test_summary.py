@@ -68,6 +68,16 @@ def test_what_sending_back_was_good_for(make_view):
     assert re.search(r"judge +10 +9 +1 +4 +0 +1 validation", file.getvalue())
 
 
+def test_what_is_waited_for_before_a_batch_is_handed_in_is_told(make_view):
+    """A run that has nothing at its providers may stand still for an hour."""
+    why = "openai was given 2000 batches in the last hour"
+    view = make_view(Status.RUNNING)
+    view = replace(view, state=replace(view.state, progress={"no_room": [why]}))
+    assert f"for room: {why}" in drawn(view)
+    paused = replace(view, state=replace(view.state, status=Status.PAUSED))
+    assert summary.summarise(paused).no_room == ()
+
+
 def test_what_was_done_at_the_end_is_told(make_view):
     """A table that could not be made is red, and fails nothing."""
     told = (Told("Tones", "wrote outputs/tones.csv"), Told("Moods", "no field", failed=True))
