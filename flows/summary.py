@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.console import screen
-from flows.money import cost_in_words, usd
+from flows.money import cap, cost_in_words, usd
 from flows.pipes import out
 from pipelines import Launch
 from runs import (
@@ -286,8 +286,9 @@ def _sent_back(summary: Summary) -> Iterable[Text]:
         if not counts.returned:
             continue
         seen, before, after = counts.units, counts.passed - counts.mended, counts.units_passed
+        times = "once" if counts.returned == 1 else f"{counts.returned:,} times"
         yield Text(
-            f"{name} sent units back {counts.returned:,} times: {before:,} of {seen:,} passed at "
+            f"{name} sent units back {times}: {before:,} of {seen:,} passed at "
             f"first ({before / seen:.0%}), {after:,} in the end ({after / seen:.0%})"
         )
 
@@ -335,7 +336,7 @@ def _told(said: Told) -> Text:
 def _cost(summary: Summary) -> str:
     words = [cost_in_words(summary.cost_usd, emulated=summary.emulated)]
     if summary.max_cost is not None:
-        words.append(f"at most ${summary.max_cost}")
+        words.append(f"at most {cap(summary.max_cost)}")
     if summary.retry_usd:
         words.append(f"{usd(summary.retry_usd)} of it for asking again")
     if summary.possible_usd:
