@@ -1,12 +1,9 @@
 """The doors `pause` and `cancel`: through whoever holds the run, else by taking it."""
 
-import asyncio
-
 import runs
 from flows import pipes, together
 from flows.errors import BadRequest
 from runs import Run, RunHeld, RunView, Status, Verb
-from tasks.giving_up import give_up
 
 __all__ = ["cancel", "pause"]
 
@@ -45,16 +42,14 @@ def cancel(run: str) -> int:
     if view.state.status is Status.COMPLETE or _is_over(view):
         raise BadRequest(f"{view.name} is {view.state.status} already.")
     try:
-        asyncio.run(give_up(view.paths.dir))
+        together.give_up(view)
     except RunHeld:
         _ask(view, Verb.CANCEL)
-    else:
-        together.tell(_view(run))
     pipes.say(f"{view.name} is cancelled: what came is kept in {view.paths.dir}.")
     if left := len(_view(run).state.batches.open):
         pipes.say(
-            f"{left} {'batch is' if left == 1 else 'batches are'} still to end at "
-            "their providers: octobatch tidy fetches what they had done."
+            f"{'One batch is' if left == 1 else f'{left:,} batches are'} still to end at the "
+            "provider: octobatch tidy fetches what it had done by then."
         )
     return 0
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-__all__ = ["cost_in_words", "usd"]
+__all__ = ["cap", "cost_in_words", "usd"]
 
 
 def usd(amount: Decimal | None) -> str:
@@ -10,6 +10,12 @@ def usd(amount: Decimal | None) -> str:
     if amount is None:
         return "unknown"
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
+
+
+def cap(amount: Decimal) -> str:
+    """Return an amount that a person has named: in cents, or as it was said if that is finer."""
+    cents = round(amount, 2)
+    return f"${cents:,.2f}" if cents == amount else f"${amount:f}"
 
 
 def cost_in_words(cost_usd: Decimal | None, *, emulated: bool, short: bool = False) -> str:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from flows.console import screen
 from flows.funnel import funnel
-from runs import RunState, Wait, waits
+from runs import RunState, waits
 from tasks import session
 
 __all__ = ["beside", "show"]
@@ -96,7 +96,7 @@ async def _lines(look: Look, console: Console) -> None:
         state = look()
         lines = [line] if (line := _standing(state)) != said else []
         if time.monotonic() >= next_beat:
-            lines += [str(wait) for wait in _waits(state)]
+            lines += _waits(state)
         if lines:
             said, next_beat = line, time.monotonic() + HEARTBEAT_SECONDS
         for one in lines:
@@ -115,5 +115,7 @@ def _standing(state: RunState) -> str:
     )
 
 
-def _waits(state: RunState) -> list[Wait]:
-    return waits(state.batches, datetime.now(UTC))
+def _waits(state: RunState) -> list[str]:
+    """Return what a run waits for: the batches it has at providers, and room for more."""
+    told = [str(wait) for wait in waits(state.batches, datetime.now(UTC))]
+    return [*told, *(f"for room: {why}" for why in state.no_room)]

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.console import screen
-from flows.money import cost_in_words, usd
+from flows.money import cap, cost_in_words, usd
 from flows.pipes import out
 from pipelines import Launch
 from runs import (
@@ -78,6 +78,8 @@ class Summary:
     """How many there have been, by how far they came."""
     waits: tuple[Wait, ...]
     """What is waited for at providers."""
+    no_room: tuple[str, ...]
+    """Why batches that are ready are not handed in, while that is waited for."""
     next_look: datetime | None
     """When nobody works on it and somebody is to look at its batches again."""
     deadline: datetime | None
@@ -118,6 +120,7 @@ def summarise(view: RunView) -> Summary:
         mode=state.spec.mode,
         batches=Counter(batch.state.value for batch in state.batches.values()),
         waits=tuple(waits(state.batches, datetime.now(UTC))),
+        no_room=state.no_room if state.status is Status.RUNNING else (),
         next_look=state.waiting and state.waiting.until,
         deadline=state.deadline if state.status in {Status.RUNNING, Status.PAUSED} else None,
         emulated=state.spec.emulate,
@@ -283,8 +286,9 @@ def _sent_back(summary: Summary) -> Iterable[Text]:
         if not counts.returned:
             continue
         seen, before, after = counts.units, counts.passed - counts.mended, counts.units_passed
+        times = "once" if counts.returned == 1 else f"{counts.returned:,} times"
         yield Text(
-            f"{name} sent units back {counts.returned:,} times: {before:,} of {seen:,} passed at "
+            f"{name} sent units back {times}: {before:,} of {seen:,} passed at "
             f"first ({before / seen:.0%}), {after:,} in the end ({after / seen:.0%})"
         )
 
@@ -313,6 +317,8 @@ def _facts(summary: Summary) -> Table:
         table.add_row(name, Text(fact))
     for wait in summary.waits:
         table.add_row("waiting", Text(str(wait)))
+    for why in summary.no_room:
+        table.add_row("waiting", Text(f"for room: {why}"))
     if summary.deadline is not None:
         table.add_row("deadline", Text(f"{summary.deadline:%m-%d %H:%M} UTC, then in realtime"))
     for model, limit in summary.limits.items():
@@ -330,7 +336,7 @@ def _told(said: Told) -> Text:
 def _cost(summary: Summary) -> str:
     words = [cost_in_words(summary.cost_usd, emulated=summary.emulated)]
     if summary.max_cost is not None:
-        words.append(f"at most ${summary.max_cost}")
+        words.append(f"at most {cap(summary.max_cost)}")
     if summary.retry_usd:
         words.append(f"{usd(summary.retry_usd)} of it for asking again")
     if summary.possible_usd:

@@ -1,16 +1,21 @@
 """A run and its deployment's flow runs, from a command: each is told what only the other knows."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import runs
 from flows import pipes, server
 from flows.reconcile import Action, FlowRunView, findings
 from runs import Liveness, RunView
 from runs.times import now
-from tasks.giving_up import give_up
+from tasks import giving_up
 
-__all__ = ["agreed", "flow_runs_of", "tell"]
+if TYPE_CHECKING:
+    from tasks.keys import Keys
+
+__all__ = ["agreed", "flow_runs_of", "give_up", "tell"]
 
 WAITS = frozenset({Liveness.DEFERRED, Liveness.DETACHED})
 
@@ -25,10 +30,31 @@ def agreed(view: RunView) -> RunView:
     if not any(one.action is Action.GIVE_UP for one in findings(view, flow_runs, now())):
         return view
     pipes.say(f"{view.name} was cancelled in Prefect: its batches are cancelled as well.")
-    asyncio.run(give_up(view.paths.dir))
-    given_up = runs.read(view.paths.dir)
-    tell(given_up)
-    return given_up
+    give_up(view)
+    return runs.read(view.paths.dir)
+
+
+def give_up(view: RunView) -> None:
+    """Cancel a run that nobody works on, and tell its flow runs.
+
+    Raises:
+        RunHeld: somebody does.
+        NotGivenUp: a provider that has batches of it cannot be asked from here.
+    """
+    asyncio.run(_give_up(view))
+    tell(runs.read(view.paths.dir))
+
+
+async def _give_up(view: RunView) -> None:
+    """Cancel a run; keys may be kept where its deployment is."""
+    kept: Keys | None = None
+    if view.state.deployment is not None and server.there() is not None:
+        from flows.flow_runs import UNHEARD
+        from flows.keyring import keys_of
+
+        with contextlib.suppress(*UNHEARD):
+            kept = await keys_of(view.paths.dir)
+    await giving_up.give_up(view.paths.dir, kept)
 
 
 def flow_runs_of(view: RunView) -> list[FlowRunView]:

@@ -65,7 +65,8 @@ def key(provider: str, kept: Keys | None = None) -> Key:
         return _checked(Key(secret), variable, variable)
     if kept is None:
         raise MissingKey(
-            f"no key for {provider!r}: set {variable}, or pass --emulate to try it without a key",
+            f"no key for {provider!r}: set {variable}, here or in .env, "
+            "or pass --emulate to try it without a key",
             variable,
         )
     name = secret_name(variable)

@@ -1,6 +1,6 @@
 """The journal's events, and what each does to the state of a run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -117,10 +117,13 @@ def hint(
     rounds: Mapping[str, tuple[str, Counts]],
     limits: Mapping[str, Any],
     reserved_usd: Decimal = Decimal(0),
+    no_room: Sequence[str] = (),
 ) -> Event:
     """Return the event of live progress, which nothing is built on but a dead holder's bill."""
     told = {chunk: {"step": step, **counts.to_json()} for chunk, (step, counts) in rounds.items()}
-    progress = {"rounds": told, "limits": limits, "reserved_usd": reserved_usd}
+    progress: dict[str, Any] = {"rounds": told, "limits": limits, "reserved_usd": reserved_usd}
+    if no_room:
+        progress["no_room"] = list(no_room)
     return {"event": "hint", "progress": progress}
 
 

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -271,6 +271,7 @@ class Run:
         rounds: Mapping[str, tuple[str, Counts]],
         limits: Mapping[str, Any] | None = None,
         *,
+        no_room: Sequence[str] = (),
         reserved_usd: Decimal = Decimal(0),
         force: bool = False,
     ) -> None:
@@ -279,6 +280,7 @@ class Run:
         Args:
             rounds: by chunk, the step it is at and what is known of it so far.
             limits: what providers are waited for, for people.
+            no_room: why batches that are ready are not handed in.
             reserved_usd: the most that calls under way may cost.
             force: say it even so soon after the last one: there will be no other.
         """
@@ -286,7 +288,7 @@ class Run:
             if self._monotonic() < self._next_hint and not force:
                 return
             self._next_hint = self._monotonic() + HINT_SECONDS
-            self._append(fold.hint(rounds, limits or {}, reserved_usd), synced=False)
+            self._append(fold.hint(rounds, limits or {}, reserved_usd, no_room), synced=False)
 
     def snapshot(self, *, force: bool = False) -> None:
         """Write MANIFEST.json and its summary, unless that was done a moment ago."""

@@ -137,5 +137,10 @@ class RunState:
         return self.spec.steps
 
     @property
+    def no_room(self) -> tuple[str, ...]:
+        """Why batches that are ready are not handed in, when that was last told."""
+        return tuple((self.progress or {}).get("no_room", ()))
+
+    @property
     def launch(self) -> Mapping[str, Any]:
         return self.spec.launch

@@ -149,9 +149,13 @@ class BatchLane:
         """Return what is waited for, and until when, if nobody stays."""
         now = self.sensor.clock()
         told = [str(wait) for wait in waits(self.session.run.state.batches, now)]
-        reason = "; ".join(told) or "room at its providers"
+        reason = "; ".join(told or self.no_room()) or "room at its providers"
         away = max(self.next_look(LEAST_SECONDS_AWAY), SHORTEST_SECONDS_AWAY)
         return Waiting(now + timedelta(seconds=away), reason)
+
+    def no_room(self) -> list[str]:
+        """Return why batches that are ready are not handed in, each reason once."""
+        return list(dict.fromkeys(self.shipping.held_back.values()))
 
     def _seconds_to(self, moment: datetime) -> float:
         return max(0.0, (moment - self.sensor.clock()).total_seconds())

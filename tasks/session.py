@@ -130,7 +130,7 @@ class Session:
     trouble: BaseException | None = None
     """What went wrong beside the chunks: in telling others, or in keeping the run."""
     first_wave: FirstWave = field(init=False)
-    _hinted: dict[str, tuple[str, Counts]] | None = None
+    _hinted: tuple[dict[str, tuple[str, Counts]], list[str]] | None = None
 
     def __post_init__(self) -> None:
         """Hold first replies against the share that must pass; know what was known before."""
@@ -378,12 +378,15 @@ class Session:
         """Tell those who watch from outside how far the open rounds are."""
         under_way = {name: (tally.step, tally.counts()) for name, tally in self.tallies.items()}
         rounds = {**self._resting, **under_way}
-        if force or rounds != self._hinted:
+        no_room = self.batch_lane.no_room() if self.batch_lane is not None else []
+        if force or (rounds, no_room) != self._hinted:
             # What is in batches is written down with them.
             handed_in = sum(batch.reserved_usd for batch in self.run.state.batches.open)
             reserved = self.desk.purse.reserved_usd - handed_in
-            self.run.hint(rounds, self.desk.limits(), reserved_usd=reserved, force=force)
-        self._hinted = rounds
+            self.run.hint(
+                rounds, self.desk.limits(), no_room=no_room, reserved_usd=reserved, force=force
+            )
+        self._hinted = rounds, no_room
 
     def hinted(self, task: asyncio.Task[None]) -> None:
         """Stop when hints cannot be written: the run was taken over, or the disk is full."""

@@ -65,8 +65,8 @@ class Shipping:
     _ready_created: Counter[str] = field(default_factory=Counter[str])
     _no_room: dict[str, str] = field(default_factory=dict[str, str])
     """Of which steps something waits, and why."""
-    _said: frozenset[str] = frozenset()
-    """Of which steps something waited the last time."""
+    held_back: dict[str, str] = field(default_factory=dict[str, str])
+    """Of which steps something waited for room the last time, and why."""
     _missed_at: dict[str, float] = field(default_factory=dict[str, float])
     """When an intent was first not found at its vendor."""
     _looks: dict[str, int] = field(default_factory=dict[str, int])
@@ -269,10 +269,9 @@ class Shipping:
     def _say(self) -> None:
         """Say in the log what is waited for, once for each time that this begins."""
         for step, why in self._no_room.items():
-            if step not in self._said:
+            if step not in self.held_back:
                 self.run.log("batches_wait", step=step, why=why)
-        self._said = frozenset(self._no_room)
-        self._no_room.clear()
+        self.held_back, self._no_room = self._no_room, {}
 
     def _unsure(self, batch: Batch, why: str) -> None:
         looks = self._looks[batch.key] = self._looks.get(batch.key, 0) + 1

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from flows import summary
-from flows.money import cost_in_words
+from flows.money import cap, cost_in_words
 from runs import Counts, Run, Status, Told, read
 
 HOSTILE = "[red]gone[/red] \x1b[2J\x1b]0;owned\x07 \u202e\x00 end"
@@ -66,6 +66,33 @@ def test_what_sending_back_was_good_for(make_view):
     Console(file=file, width=200).print(summary._funnel(said))
     assert re.search(r"play +10 +10 +0 +0 +14", file.getvalue())
     assert re.search(r"judge +10 +9 +1 +4 +0 +1 validation", file.getvalue())
+
+
+def test_what_is_waited_for_before_a_batch_is_handed_in_is_told(make_view):
+    """A run that has nothing at its providers may stand still for an hour."""
+    why = "openai was given 2000 batches in the last hour"
+    view = make_view(Status.RUNNING)
+    view = replace(view, state=replace(view.state, progress={"no_room": [why]}))
+    assert f"for room: {why}" in drawn(view)
+    paused = replace(view, state=replace(view.state, status=Status.PAUSED))
+    assert summary.summarise(paused).no_room == ()
+
+
+def test_units_that_were_sent_back_once_are_told_in_words(make_view):
+    """Not as 1 times."""
+    judge = Counts(entered=3, valid=2, returned=1, again=1, mended=1, attempts=3)
+    said = replace(summary.summarise(make_view()), steps={"judge": judge})
+    [line] = summary._sent_back(said)
+    assert line.plain.startswith("judge sent units back once: 1 of 2")
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [("1.0", "$1.00"), ("2500", "$2,500.00"), ("0.5", "$0.50"), ("1e-3", "$0.001")],
+)
+def test_a_cap_is_told_as_it_was_named(amount, said):
+    """Never rounded."""
+    assert cap(Decimal(amount)) == said
 
 
 def test_what_was_done_at_the_end_is_told(make_view):

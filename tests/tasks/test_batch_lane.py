@@ -396,6 +396,18 @@ def test_what_is_in_batches_when_a_holder_dies_is_not_in_doubt(make_mill, url):
     asyncio.run(go_on())
 
 
+def test_what_a_tick_has_brought_is_counted_before_a_step_is_at_its_end(make_mill, url):
+    """And what it cost: replies that are here are paid."""
+    run_dir = make_mill("openai", units=20, chunk_size=20, config={"said": SHORT, **with_rules()})
+    client.batches(url, seconds=0)
+    asyncio.run(through(run_dir, tick=True))
+    view = runs.read(run_dir)
+    assert view.liveness is runs.Liveness.DEFERRED
+    assert view.state.batches.open
+    assert runs.step_counts(view.state)["write"].attempts == 20
+    assert runs.totals(view.state).cost_usd
+
+
 SHORT = "{{ unit_id if attempt > 1 or unit_id not in ('u0003', 'u0017') else 'x' * 99 }}"
 LONG_WORDS = {"rules": [{"name": "short", "expr": "len(word) < 20", "error": "a long word"}]}
 

@@ -112,6 +112,19 @@ def test_a_vendor_that_takes_little_never_refuses_a_batch(vendor, make_mill, own
         assert at_once(batches) <= limits["jobs"]
 
 
+def test_a_run_that_waits_for_room_says_so_to_those_who_watch(make_mill, url):
+    """Not in its log alone: it may have nothing at its providers, and stand still for an hour."""
+    client.batches(url, seconds=1000)
+    run_dir = make_mill("openai", 25, 10, config={"api": {"max_inflight_batches": 1}})
+    asyncio.run(through(run_dir, tick=True))
+    view = runs.read(run_dir)
+    why = "openai has 1 of at most 1 batches in flight"
+    assert view.state.no_room == (why,)
+    client.batches(url, seconds=0)
+    client.clock(url, step=2000)
+    assert finished(run_dir).state.no_room == ()
+
+
 @pytest.mark.parametrize("place", ["api", "step"])
 def test_a_pipeline_has_few_batches_in_flight(place, make_mill, url):
     """As it asks for, for all steps or for one."""
