@@ -24,6 +24,7 @@ from pipelines import Launch, Pipeline
 from pipelines.leaving import leave
 from runs import RunView, Status, totals
 from tasks.create import create_run
+from tasks.crowd import crowded
 from tasks.ready import make_ready
 from tasks.withholding import plainly
 
@@ -104,7 +105,10 @@ def run(
                 # Writing the units to disk overlaps with the start of the server.
                 serving = None if init_only or detached else pool.submit(server.ensure)
                 create_run(pipeline, launch, run_dir)
-            show.say(f"Made {run_dir}: {runs.read(run_dir).state.units} units.")
+            units = runs.read(run_dir).state.units
+            show.say(f"Made {run_dir}: {units:,} units.")
+            if (why := crowded(pipeline, launch, units)) is not None:
+                show.say(why)
         said = {name: told[name] for name in _given(told) if name in WHEN_GOING_ON}
         if detached:
             return detach(run_dir, said, notify=show.tell)
