@@ -209,7 +209,7 @@ def _opened(state: RunState, line: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {"epoch": line["epoch"], "progress": None}
     if state.progress and (state.status is not Status.RUNNING or state.waiting is not None):
         # Its holder let go of it in order: what is known of open rounds stays so.
-        changes["progress"] = {**state.progress, "limits": {}, "reserved_usd": 0}
+        changes["progress"] = {**state.progress, "limits": {}, "reserved_usd": 0, "no_room": []}
     elif state.progress:
         # Its holder died: what it had sent may be on the bill.
         in_doubt = Decimal(str(state.progress.get("reserved_usd", 0)))
