@@ -6,7 +6,7 @@ import runs
 from flows import pipes, server, together
 from flows.errors import BadRequest
 from flows.reconcile import FlowRunView, Kind
-from runs import Liveness, RunView, Status
+from runs import Liveness, RunView, Status, waits
 from runs.times import now
 
 __all__ = ["through_its_deployment"]
@@ -66,7 +66,8 @@ def _when(view: RunView) -> str:
     waiting = view.state.waiting
     if waiting is None:
         return "a worker is about to begin it"
-    return f"{waiting.reason}; next look {waiting.until:%H:%M} UTC"
+    told = "; ".join(map(str, waits(view.state.batches, now()))) or waiting.reason
+    return f"{told}; next look {waiting.until:%H:%M} UTC"
 
 
 def _named(view: RunView) -> str:

@@ -116,4 +116,5 @@ async def tidy() -> State[Any]:
     need = sorted({one.run for one in found if one.action is Action.PERSON})
     if need:
         return Completed(name="NeedsAttention", message=f"need a person: {', '.join(need)}")
-    return Completed(message=f"{len(found)} things were put in order" if found else "all is well")
+    done = "1 thing was" if len(found) == 1 else f"{len(found)} things were"
+    return Completed(message=f"{done} put in order" if found else "all is well")

@@ -90,7 +90,7 @@ def _complete(state: RunState) -> End:
 
 
 def _paused(run: str, reason: str) -> End:
-    return End(Status.PAUSED, f"{outward(reason)}; go on with: octobatch run {run}")
+    return End(Status.PAUSED, f"{outward(reason)}; go on with: octobatch resume {run}")
 
 
 @dataclass

@@ -218,7 +218,7 @@ async def test_a_refused_key_pauses_the_run(catalog, emulated, api):
     assert runs.totals(view.state).failed == 0
     flow_run = await flow_run_of(api, state)
     assert (flow_run.state_type.value, flow_run.state_name) == ("CANCELLED", "Paused")
-    assert f"octobatch run {view.name}" in flow_run.state.message
+    assert f"octobatch resume {view.name}" in flow_run.state.message
 
     emulated.plays()
     resumed = await catalog.NpcDialog(run=view.name, return_state=True)

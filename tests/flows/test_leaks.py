@@ -163,7 +163,7 @@ async def test_a_run_in_batches_with_deferrals_and_failures(leaky, clean, api, e
 async def test_a_first_wave_that_fails(leaky, clean):
     """The pause says which rules failed; what they said of which unit is for the terminal."""
     state = await leaky(60, loud=60)(emulate=True, return_state=True)
-    assert "x calm; go on with: octobatch run" in state.message
+    assert "x calm; go on with: octobatch resume" in state.message
     assert CANARY in str(test_flow.run_of(state).state.paused_reason)
     await clean(flow_run_of(state))
 
