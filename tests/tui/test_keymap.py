@@ -1,0 +1,45 @@
+"""One table of keys, in which nothing is said twice."""
+
+from collections import Counter
+
+import pytest
+
+from tui.keymap import KEYS, VIEWERS, Context, keys_of
+
+SHADOWED = frozenset("cspretl")
+"""What a viewer may use for itself: copy, save, path; and how a unit is shown."""
+
+
+@pytest.mark.parametrize("context", Context)
+def test_no_key_does_two_things(context):
+    keys = keys_of(context)
+    assert max(Counter(key.key for key in keys).values()) == 1
+    assert max(Counter(key.action for key in keys).values()) == 1
+
+
+@pytest.mark.parametrize("context", set(Context) - {Context.EVERYWHERE})
+def test_a_letter_means_the_same_everywhere(context):
+    """But in a viewer, where a few of them are its own."""
+    shared = {key.key for key in KEYS[Context.EVERYWHERE]}
+    own = {key.key for key in KEYS[context]}
+    assert own & shared <= (SHADOWED if context in VIEWERS else frozenset())
+
+
+def test_letters_hold_in_both_cases():
+    by_action = {key.action: key for key in KEYS[Context.EVERYWHERE]}
+    assert by_action["new"].keys == "n,N"
+    assert by_action["filter"].keys == "slash"
+
+
+def test_every_key_is_explained():
+    """In a word or two for the footer, in a sentence for the help."""
+    for context in Context:
+        for key in KEYS[context]:
+            assert 0 < len(key.label) <= 12
+            assert key.says.endswith(".")
+
+
+def test_what_comes_later_says_what_does_it_today():
+    assert {key.action for key in KEYS[Context.EVERYWHERE] if key.later} == {
+        *("new", "go_on", "stop", "archive", "doctor", "report")
+    }
