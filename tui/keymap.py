@@ -141,7 +141,7 @@ VIEWERS = frozenset({Context.UNIT, Context.LOG, Context.FILES})
 
 
 def keys_of(context: Context) -> list[Key]:
-    """Return the keys that hold in a context, its own first; a viewer's hide those of its letters."""
+    """Return the keys that hold in a context, its own first; they hide others of their name."""
     own = KEYS[context] if context is not Context.EVERYWHERE else ()
     return [*own, *_but(KEYS[Context.EVERYWHERE], {key.key for key in own})]
 

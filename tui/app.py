@@ -1,0 +1,93 @@
+"""The app: one source of what is shown, and the screens that show it."""
+
+from pathlib import Path
+
+from textual.app import App
+from textual.color import Color
+from textual.message import Message
+
+from tui.home import Home
+from tui.page import Page
+from tui.snapshot import Snapshot
+from tui.source import Source
+
+__all__ = ["OctobatchApp"]
+
+
+DIM = 0.55
+"""Between a theme's background, 0, and its foreground, 1."""
+
+
+class OctobatchApp(App[None]):
+    """Screens over the files of runs and pipelines."""
+
+    TITLE = "octobatch"
+    CSS_PATH = "octobatch.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+
+    class Read(Message):
+        """There is something new to show."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+    def __init__(self, source: Source, run: Path | None = None) -> None:
+        """Show what `source` reads; begin with `run`, if one is named."""
+        super().__init__()
+        self.source = source
+        self.snapshot: Snapshot | None = None
+        self._begin_with = run
+        self._frozen = False
+        self._archived = False
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give every theme a colour for what is said in a low voice."""
+        theme = self.current_theme
+        light, ground = theme.foreground or "#e0e0e0", theme.background or "#121212"
+        return {"dim": Color.parse(ground).blend(Color.parse(light), DIM).hex}
+
+    def on_mount(self) -> None:
+        self.theme = "tokyo-night"
+        self.push_screen(Home())
+        if self._begin_with is not None:
+            self.open_run(self._begin_with)
+        self.source.start(self._read)
+
+    def _read(self, snapshot: Snapshot) -> None:
+        """Take what the source has read, in its thread."""
+        self.post_message(self.Read(snapshot))
+
+    def on_unmount(self) -> None:
+        self.source.stop()
+
+    def on_octobatch_app_read(self, message: Read) -> None:
+        """Show what is newer than what is shown."""
+        if self._frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
+            return
+        self.snapshot = message.snapshot
+        if isinstance(self.screen, Page):
+            self.screen.show(self.snapshot)
+
+    def open_run(self, run: Path) -> None:
+        """Show one run."""
+        self.source.open(run)
+
+    def say(self, text: str) -> None:
+        """Say something in a corner for a while; it is never markup."""
+        self.notify(text, markup=False)
+
+    def freeze(self) -> None:
+        """Hold the screen still, or let it go on."""
+        self._frozen = not self._frozen
+        self.say("Frozen: = goes on." if self._frozen else "Live again.")
+        if not self._frozen:
+            self.source.poke()
+
+    def toggle_archived(self) -> None:
+        """Show archived runs too, or hide them."""
+        self._archived = not self._archived
+        self.source.show_archived(shown=self._archived)
+        self.say("Archived runs are shown." if self._archived else "Archived runs are hidden.")

@@ -1,0 +1,208 @@
+"""Home: every run at a glance, those that are at work first."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from runs import Liveness
+from tui.keymap import Context
+from tui.page import Page, bindings
+from tui.paint import Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
+from tui.snapshot import RunRow, Snapshot
+from tui.table import Column, Table
+
+__all__ = ["Home"]
+
+BAR = 14
+COLUMNS = (
+    Column("run", 26),
+    Column("progress", BAR, rank=4),
+    Column("", 4, right=True),
+    Column("units", 6, right=True, rank=3),
+    Column("valid", 6, right=True, rank=2),
+    Column("failed", 6, right=True, rank=1),
+    Column("cost", 10, right=True, rank=5),
+    Column("left", 8, right=True, rank=6),
+    Column("took", 8, right=True, rank=8),
+    Column("lane", 8, rank=7),
+    Column("started", 11, rank=9),
+    Column("state", 34, wide=True),
+)
+AT_WORK = frozenset({Liveness.ACTIVE, Liveness.DEFERRED, Liveness.STUCK})
+SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
+    ("newest", lambda row: -row.created.timestamp()),
+    ("cost", lambda row: -float(row.cost_usd or 0)),
+    ("failed", lambda row: -row.failed),
+    ("progress", lambda row: row.progress),
+)
+SPINS_PER_SECOND = 4
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The rows of runs that are shown."""
+
+    runs: Sequence[RunRow]
+    now: datetime
+    frame: int = 0
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def key(self, place: int) -> Hashable:
+        return self.runs[place].dir
+
+    def place(self, key: Hashable) -> int | None:
+        return next((place for place, run in enumerate(self.runs) if run.dir == key), None)
+
+    def cells(self, place: int) -> Sequence[Cell]:
+        """Return a run, a cell for each of `COLUMNS`."""
+        run = self.runs[place]
+        return (
+            (Part(run.name, Tone.BOLD if run.liveness in AT_WORK else Tone.PLAIN),),
+            _bar(run),
+            (Part(share_of(run)),),
+            (Part(big(run.units)),),
+            (Part(big(run.valid)),),
+            _failed(run),
+            _cost(run),
+            (Part(f"~{span(run.left)}" if run.left is not None else "", Tone.DIM),),
+            (Part(span(self._took(run)), Tone.DIM),),
+            (Part(run.lane, Tone.DIM),),
+            (Part(f"{run.created.astimezone():%m-%d %H:%M}", Tone.DIM),),
+            state(run, self.frame),
+        )
+
+    def _took(self, run: RunRow) -> timedelta:
+        return (self.now if run.liveness in AT_WORK else run.updated) - run.created
+
+
+def _bar(run: RunRow) -> Cell:
+    match run.liveness:
+        case Liveness.COMPLETE:
+            lost = run.failed / max(1, run.units)
+            return bar(BAR, (1 - lost, Tone.GOOD), (lost, Tone.BAD if run.hard else Tone.SOFT))
+        case Liveness.FAILED:
+            return bar(BAR, (run.progress, Tone.BAD))
+        case Liveness.ACTIVE | Liveness.DEFERRED:
+            return bar(BAR, (run.progress, Tone.GOOD))
+        case _:
+            return bar(BAR, (run.progress, Tone.DIM))
+
+
+def _cost(run: RunRow) -> Cell:
+    said = cost(run.cost_usd, emulated=run.emulate)
+    return (Part(said, Tone.DIM if run.emulate else Tone.PLAIN),)
+
+
+def _failed(run: RunRow) -> Cell:
+    if not run.failed:
+        return (Part("·", Tone.DIM),)
+    return (Part(big(run.failed), Tone.BAD if run.hard else Tone.SOFT),)
+
+
+class Home(Page):
+    """The table of runs."""
+
+    CONTEXT = Context.HOME
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._snapshot: Snapshot | None = None
+        self._sort = 0
+        self._frame = 0
+
+    def body(self) -> ComposeResult:
+        yield Input(id="filter", placeholder="filter runs by name, pipeline or state", compact=True)
+        yield Table(COLUMNS, RunRows((), datetime.now().astimezone()), id="runs")
+
+    def on_mount(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self.query_one(Table).focus()
+        self.set_interval(1 / SPINS_PER_SECOND, self._spin)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.heading.show(crumbs("runs"), *totals(snapshot.rows))
+        self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
+
+    def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
+        words = self.query_one("#filter", Input).value.lower().split()
+        found = [row for row in rows if all(word in _text(row) for word in words)]
+        found.sort(key=SORTS[self._sort][1])
+        return sorted(found, key=lambda row: row.liveness not in AT_WORK)
+
+    def _spin(self) -> None:
+        """Turn the spinners, as long as there are any in sight."""
+        if self._snapshot is None or not self.is_current:
+            return
+        if any(row.liveness is Liveness.ACTIVE for row in self._snapshot.rows):
+            self._frame += 1
+            self.show(self._snapshot)
+
+    def on_input_changed(self) -> None:
+        if self._snapshot is not None:
+            self.show(self._snapshot)
+
+    def on_input_submitted(self) -> None:
+        self.query_one(Table).focus()
+
+    def on_table_chosen(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        table = self.query_one(Table)
+        if isinstance(rows := table.rows, RunRows) and len(rows):
+            self.octobatch.open_run(rows.runs[table.cursor].dir)
+
+    def action_filter(self) -> None:
+        found = self.query_one("#filter", Input)
+        found.display = True
+        found.focus()
+
+    def action_back(self) -> None:
+        """Show all again."""
+        found = self.query_one("#filter", Input)
+        found.value, found.display = "", False
+        self.query_one(Table).focus()
+
+    def action_sort(self) -> None:
+        self._sort = (self._sort + 1) % len(SORTS)
+        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
+        if self._snapshot is not None:
+            self.show(self._snapshot)
+
+    def action_archived(self) -> None:
+        self.octobatch.toggle_archived()
+
+    def action_mark(self) -> None:
+        table = self.query_one(Table)
+        table.marked ^= {table.key}
+        table.refresh()
+
+
+def _text(row: RunRow) -> str:
+    return f"{row.name} {row.pipeline} {row.liveness} {row.lane} {row.reason or ''}".lower()
+
+
+def totals(rows: Sequence[RunRow]) -> tuple[Cell, ...]:
+    """Return all runs in a line."""
+    active = sum(row.liveness in AT_WORK for row in rows)
+    done = sum(row.liveness is Liveness.COMPLETE for row in rows)
+    failed = sum(row.liveness is Liveness.FAILED for row in rows)
+    paid = sum((row.cost_usd or Decimal(0) for row in rows if not row.emulate), Decimal(0))
+    tokens = sum(row.tokens for row in rows)
+    pipelines = len({row.pipeline for row in rows})
+    return (
+        (Part(f"{active} at work", Tone.GOOD if active else Tone.DIM),),
+        (Part(f" · {done} complete"),),
+        (Part(f" · {failed} failed", Tone.BAD),) if failed else (),
+        (Part(f" · {cost(paid)} · {big(tokens)} tokens · {pipelines} pipelines", Tone.DIM),),
+    )

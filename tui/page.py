@@ -1,0 +1,142 @@
+"""What all screens share: a heading, a line of keys, and what keys do that hold everywhere."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.events import Click
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.keymap import Context, Key, keys_of
+from tui.paint import Cell, Tone
+from tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from tui.app import OctobatchApp
+
+__all__ = ["KeyBar", "Line", "Page", "bindings"]
+
+ALWAYS = ("help", "command_palette")
+"""The keys that lead to all others stand in every line of keys."""
+
+
+def bindings(context: Context) -> list[Binding]:
+    """Return the keys of a context as Textual wants them."""
+    return [Binding(key.keys, _action(key), key.label, show=False) for key in keys_of(context)]
+
+
+def _action(key: Key) -> str:
+    return f"later('{key.action}')" if key.later else key.action
+
+
+class Line(Static):
+    """A line of parts, each in its tone."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{tone}" for tone in Tone}
+
+    def show(self, *cells: Cell) -> None:
+        """Show cells, one behind the other."""
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for part in (part for cell in cells for part in cell):
+            style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
+            text.append(part.text, style)
+        self.update(text)
+
+
+class KeyBar(Widget):
+    """The keys that hold here, as many as there is room for; `?` knows the rest."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keybar--key", "keybar--label"}
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._where = context
+
+    def render(self) -> Text:
+        """Return the line."""
+        key, label = (self.get_component_rich_style(f"keybar--{one}") for one in ("key", "label"))
+        text = Text(no_wrap=True, end="")
+        for one in self._shown():
+            text.append(f" {one.name}", key).append(f" {one.label} ", label)
+        return text
+
+    async def on_click(self, event: Click) -> None:
+        """Do what the key does that is clicked on."""
+        left = event.x
+        for one in self._shown():
+            if left < _takes(one):
+                await self.screen.run_action(_action(one))
+                return
+            left -= _takes(one)
+
+    def _shown(self) -> list[Key]:
+        return fitting(keys_of(self._where), self.size.width)
+
+
+def fitting(keys: Sequence[Key], width: int) -> list[Key]:
+    """Return the keys for which a line has room, those that lead to all others among them."""
+    left = width - sum(_takes(key) for key in keys if key.action in ALWAYS)
+    shown: set[str] = set(ALWAYS)
+    for key in keys:
+        if key.shown and not key.later and key.action not in shown and _takes(key) <= left:
+            shown.add(key.action)
+            left -= _takes(key)
+    return [key for key in keys if key.action in shown]
+
+
+def _takes(key: Key) -> int:
+    return len(key.name) + len(key.label) + 3
+
+
+class Page(Screen[None]):
+    """A screen."""
+
+    CONTEXT: ClassVar[Context]
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="heading")
+        yield from self.body()
+        yield KeyBar(self.CONTEXT)
+
+    def body(self) -> ComposeResult:
+        """Yield what stands between the heading and the keys."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show what there is now."""
+        raise NotImplementedError
+
+    @property
+    def heading(self) -> Line:
+        return self.query_one("#heading", Line)
+
+    @property
+    def octobatch(self) -> "OctobatchApp":
+        return cast("OctobatchApp", self.app)
+
+    def on_screen_resume(self) -> None:
+        """Show what has come while another screen was in front."""
+        if self.octobatch.snapshot is not None:
+            self.show(self.octobatch.snapshot)
+
+    def action_back(self) -> None:
+        if len(self.app.screen_stack) > 2:  # noqa: PLR2004 - Textual's own screen, and the first of ours
+            self.app.pop_screen()
+
+    def action_later(self, action: str) -> None:
+        """Say of a key whose action is still to come what does it today."""
+        key = next(key for key in keys_of(self.CONTEXT) if key.action == action)
+        self.octobatch.say(f"{key.label} is not here yet. Today: {key.instead}")
+
+    def action_freeze(self) -> None:
+        self.octobatch.freeze()
+
+    def action_reread(self) -> None:
+        self.octobatch.source.poke()
+
+    def action_quit(self) -> None:
+        self.app.exit()
