@@ -58,7 +58,7 @@ def big(number: int) -> str:
     """Return a number in five characters at most: 999, 9,999, 12.3k, 4.5M."""
     if number < 10 * THOUSAND:
         return f"{number:,}"
-    if number < MILLION:
+    if number < MILLION - THOUSAND / 2:
         return f"{number / THOUSAND:.{1 if number < 100 * THOUSAND else 0}f}k"
     return f"{number / MILLION:.{1 if number < 100 * MILLION else 0}f}M"
 
