@@ -132,6 +132,14 @@ class Page(Screen[None]):
         key = next(key for key in keys_of(self.CONTEXT) if key.action == action)
         self.octobatch.say(f"{key.label} is not here yet. Today: {key.instead}")
 
+    def action_help(self) -> None:
+        from tui.help import Help  # it shows lines as pages do
+
+        self.app.push_screen(Help(self.CONTEXT))
+
+    def action_command_palette(self) -> None:
+        self.app.action_command_palette()
+
     def action_freeze(self) -> None:
         self.octobatch.freeze()
 
