@@ -1,5 +1,6 @@
 """The app: one source of what is shown, and the screens that show it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.app import App
@@ -8,6 +9,7 @@ from textual.message import Message
 
 from tui.home import Home
 from tui.page import Page
+from tui.run import RunPage
 from tui.snapshot import Snapshot
 from tui.source import Source
 
@@ -74,6 +76,16 @@ class OctobatchApp(App[None]):
     def open_run(self, run: Path) -> None:
         """Show one run."""
         self.source.open(run)
+        self.push_screen(RunPage())
+
+    def close_run(self) -> None:
+        """Show all runs again."""
+        self.source.open(None)
+        self.pop_screen()
+
+    def now(self) -> datetime:
+        """Return when what is shown was read."""
+        return self.snapshot.at if self.snapshot is not None else datetime.now(UTC)
 
     def say(self, text: str) -> None:
         """Say something in a corner for a while; it is never markup."""

@@ -40,10 +40,16 @@ class Line(Static):
 
     def show(self, *cells: Cell) -> None:
         """Show cells, one behind the other."""
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for part in (part for cell in cells for part in cell):
-            style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
-            text.append(part.text, style)
+        self.show_lines([tuple(part for cell in cells for part in cell)])
+
+    def show_lines(self, lines: Sequence[Cell]) -> None:
+        """Show lines, one below the other."""
+        text = Text(no_wrap=True, overflow="ellipsis", end="")
+        for number, cell in enumerate(lines):
+            text.append("\n" if number else "")
+            for part in cell:
+                style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
+                text.append(part.text, style)
         self.update(text)
 
 

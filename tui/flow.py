@@ -1,0 +1,147 @@
+"""A pipeline as it flows: boxes joined by arrows where they fit, rows where they do not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from tui.paint import Cell, Part, Tone, big, span, step_bar
+from tui.snapshot import StepView
+from tui.table import Column, fit
+
+__all__ = ["COLUMNS", "StepRows", "boxes"]
+
+LEAST_BOX = 20
+MOST_BOX = 34
+ARROW = "─▶"
+LINES = 6
+COLUMNS = (
+    Column("step", 14),
+    Column("progress", 16, wide=True),
+    Column("valid/in", 13, right=True),
+    Column("again", 6, right=True, rank=2),
+    Column("failed", 6, right=True, rank=1),
+    Column("now", 26, rank=4),
+    Column("model", 20, rank=3),
+)
+
+
+class StepRows:
+    """The steps of a run as rows of a table."""
+
+    def __init__(self, steps: Sequence[StepView], now: datetime, bar: int = 16) -> None:
+        self.steps = steps
+        self._now = now
+        self._bar = bar
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def key(self, place: int) -> str:
+        return self.steps[place].name
+
+    def place(self, key: object) -> int | None:
+        return next((place for place, step in enumerate(self.steps) if step.name == key), None)
+
+    def cells(self, place: int) -> tuple[Cell, ...]:
+        """Return a step, a cell for each of `COLUMNS`."""
+        step = self.steps[place]
+        return (
+            (_glyph(step), Part(step.name)),
+            step_bar(step, self._bar),
+            _funnel(step),
+            (Part(big(step.retrying), Tone.ACCENT) if step.retrying else Part("·", Tone.DIM),),
+            _failed(step),
+            _now(step, self._now),
+            (Part(_model(step), Tone.DIM),),
+        )
+
+
+def boxes(steps: Sequence[StepView], width: int, chosen: str | None, now: datetime) -> list[Cell]:
+    """Return the lines of the flow as boxes joined by arrows; none if they do not fit."""
+    each = (width - len(ARROW) * (len(steps) - 1)) // max(1, len(steps))
+    if each < LEAST_BOX:
+        return []
+    drawn = [_box(step, min(each, MOST_BOX), now, chosen=step.name == chosen) for step in steps]
+    lines: list[Cell] = []
+    for number in range(LINES):
+        joint = Part(ARROW if number == LINES // 2 - 1 else " " * len(ARROW), Tone.DIM)
+        line: list[Part] = []
+        for place, box in enumerate(drawn):
+            line += ([joint] if place else []) + list(box[number])
+        lines.append(tuple(line))
+    return lines
+
+
+def _box(step: StepView, width: int, now: datetime, *, chosen: bool) -> list[Cell]:
+    edge = Tone.ACCENT if chosen else Tone.DIM
+    inner = width - 4
+    title = step.name if cell_len(step.name) <= inner - 2 else f"{step.name[: inner - 3]}…"
+    flag = " ⚑" if step.finished else ""
+    top = f" {title}{flag} "
+    lines: list[Cell] = [
+        (
+            Part("╭─", edge),
+            Part(top, Tone.BOLD),
+            Part("─" * (width - 3 - cell_len(top)) + "╮", edge),
+        )
+    ]
+    for cell in (_funnel(step), step_bar(step, inner), _trouble(step), _now(step, now)):
+        fitted = fit(cell, inner)
+        blank = " " * (inner - sum(cell_len(part.text) for part in fitted))
+        lines.append((Part("│ ", edge), *fitted, Part(f"{blank} │", edge)))
+    lines.append((Part("╰" + "─" * (width - 2) + "╯", edge),))
+    return lines
+
+
+def _glyph(step: StepView) -> Part:
+    if step.finished:
+        return Part("⚑ ", Tone.GOOD)
+    at_work = step.in_flight or step.processing or step.counts.units
+    return Part("▶ ", Tone.LIVE) if at_work else Part("· ", Tone.DIM)
+
+
+def _funnel(step: StepView) -> Cell:
+    """Return how many are valid of how many have come; those are valid at the step before."""
+    return (
+        Part(big(step.counts.units_passed), Tone.GOOD if step.counts.units_passed else Tone.DIM),
+        Part(f"/{big(max(step.due, step.counts.units))}", Tone.DIM),
+    )
+
+
+def _failed(step: StepView) -> Cell:
+    soft, hard = step.counts.lost - step.counts.hard, step.counts.hard
+    parts = [Part(big(n), tone) for n, tone in ((soft, Tone.SOFT), (hard, Tone.BAD)) if n]
+    if len(parts) > 1:
+        parts.insert(1, Part("+", Tone.DIM))
+    return tuple(parts) or (Part("·", Tone.DIM),)
+
+
+def _trouble(step: StepView) -> Cell:
+    """Return what is asked again and what has failed, in words."""
+    soft, hard = step.counts.lost - step.counts.hard, step.counts.hard
+    told = (
+        (step.retrying, "again", Tone.ACCENT),
+        (soft, "failed", Tone.SOFT),
+        (hard, "hard", Tone.BAD),
+    )
+    parts = [Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n]
+    return tuple(parts) or (Part(_model(step), Tone.DIM),)
+
+
+def _now(step: StepView, now: datetime) -> Cell:
+    """Return what is under way."""
+    if step.processing:
+        since = f", {span(now - step.since)}" if step.since is not None else ""
+        words = f"{big(step.processing)} processing{since}"
+        pending = f" / {big(step.pending)} pending" if step.pending else ""
+        return (Part(words, Tone.LIVE), Part(pending, Tone.DIM))
+    if step.in_flight:
+        return (Part(f"{big(step.in_flight)} in flight", Tone.LIVE),)
+    if step.pending:
+        return (Part(f"{big(step.pending)} pending", Tone.DIM),)
+    return (Part("done" if step.finished else "", Tone.DIM),)
+
+
+def _model(step: StepView) -> str:
+    return step.model or ("local" if step.scope == "expression" else step.scope)

@@ -1,0 +1,239 @@
+"""A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input
+
+from runs import Chunk
+from tui.flow import COLUMNS, StepRows, boxes
+from tui.keymap import Context
+from tui.page import Line, Page, bindings
+from tui.paint import Cell, Part, Tone, big, cost, crumbs, share_of, span, state
+from tui.snapshot import RunDetail, Snapshot
+from tui.table import Column, Table
+
+__all__ = ["RunPage"]
+
+CHUNKS = (
+    Column("chunk", 18),
+    Column("state", 24, wide=True),
+    Column("units", 7, right=True),
+    Column("valid", 7, right=True, rank=1),
+    Column("failed", 7, right=True, rank=2),
+    Column("asked", 7, right=True, rank=3),
+    Column("cost", 10, right=True, rank=4),
+)
+TICKER_LINES = 4
+SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
+    ("place", lambda chunk: 0),
+    ("failed", lambda chunk: -chunk.lost),
+    ("units", lambda chunk: -chunk.items),
+)
+
+
+class ChunkRows:
+    """The chunks of a run as rows of a table."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = chunks
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def key(self, place: int) -> Hashable:
+        return self.chunks[place].name
+
+    def place(self, key: Hashable) -> int | None:
+        return next((place for place, one in enumerate(self.chunks) if one.name == key), None)
+
+    def cells(self, place: int) -> tuple[Cell, ...]:
+        """Return a chunk, a cell for each of `CHUNKS`."""
+        chunk = self.chunks[place]
+        asked = sum(counts.attempts for counts in chunk.counts.values())
+        spent = [counts.cost_usd for counts in chunk.counts.values()]
+        known = None if None in spent else sum(one for one in spent if one is not None)
+        return (
+            (Part(chunk.name),),
+            _stage(chunk),
+            (Part(big(chunk.items)),),
+            (Part(big(chunk.valid)),),
+            (Part(big(chunk.lost), Tone.SOFT) if chunk.lost else Part("·", Tone.DIM),),
+            (Part(big(asked), Tone.DIM),),
+            (Part(cost(known), Tone.DIM),),  # pyright: ignore[reportArgumentType] - a sum of none is 0
+        )
+
+
+def _stage(chunk: Chunk) -> Cell:
+    word = chunk.stage.value.lower().replace("_", " ")
+    if chunk.step is None:
+        return (Part(word, Tone.GOOD if chunk.valid else Tone.SOFT),)
+    again = f", round {chunk.round}" if chunk.round > 1 else ""
+    tone = Tone.LIVE if word == "submitted" else Tone.PLAIN
+    return (Part(f"{chunk.step} ", Tone.BOLD), Part(f"{word}{again}", tone))
+
+
+class RunPage(Page):
+    """One run."""
+
+    CONTEXT = Context.RUN
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run: RunDetail | None = None
+        self._sort = 0
+        self._step: str | None = None
+
+    def body(self) -> ComposeResult:
+        yield Line(id="totals")
+        with Horizontal(id="run"):
+            with Vertical(id="left"):
+                yield Line(id="boxes")
+                yield Table(COLUMNS, StepRows((), self.octobatch.now()), id="steps")
+                yield Input(id="filter", placeholder="filter chunks by name or state", compact=True)
+                yield Table(CHUNKS, ChunkRows(()), id="chunks")
+                yield Line(id="ticker")
+            with VerticalScroll(id="side"):
+                yield Line(id="facts")
+
+    def on_mount(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self.query_one("#chunks", Table).focus()
+
+    def show(self, snapshot: Snapshot) -> None:
+        if snapshot.run is None:
+            return
+        run = self._run = snapshot.run
+        if self._step is None and run.steps:
+            self._step = run.row.step or run.steps[0].name
+        self.heading.show(crumbs("runs", run.row.name), state(run.row))
+        self.query_one("#totals", Line).show(*totals(run))
+        self._show_flow(run, snapshot)
+        self.query_one("#chunks", Table).show(ChunkRows(self._wanted(run)))
+        self.query_one("#ticker", Line).show_lines(
+            [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
+        )
+        self.query_one("#facts", Line).show_lines(facts(run, self._step))
+
+    def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
+        drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)
+        lines = boxes(run.steps, self.query_one("#left").size.width - 2, self._step, snapshot.at)
+        roomy = bool(lines) and self.size.height >= 30  # noqa: PLR2004 - as `-tall` in the style sheet
+        drawn.display, rows.display = roomy, not roomy
+        drawn.show_lines(lines)
+        rows.styles.height = len(run.steps) + 1
+        rows.show(StepRows(run.steps, snapshot.at))
+        if self._step is not None and (place := rows.rows.place(self._step)) is not None:
+            rows.go_to(place)
+
+    def _wanted(self, run: RunDetail) -> list[Chunk]:
+        words = self.query_one("#filter", Input).value.lower().split()
+        found = [
+            chunk
+            for chunk in run.state.chunks.values()
+            if all(word in f"{chunk.name} {chunk.step} {chunk.stage}".lower() for word in words)
+        ]
+        return sorted(found, key=SORTS[self._sort][1])
+
+    def _again(self) -> None:
+        if self.octobatch.snapshot is not None:
+            self.show(self.octobatch.snapshot)
+
+    def on_resize(self) -> None:
+        self._again()
+
+    def on_input_changed(self) -> None:
+        self._again()
+
+    def on_input_submitted(self) -> None:
+        self.query_one("#chunks", Table).focus()
+
+    def action_step(self, by: int) -> None:
+        """Choose another step."""
+        if self._run is None or not self._run.steps:
+            return
+        names = [step.name for step in self._run.steps]
+        place = names.index(self._step) if self._step in names else 0
+        self._step = names[max(0, min(place + by, len(names) - 1))]
+        self._again()
+
+    def action_filter(self) -> None:
+        found = self.query_one("#filter", Input)
+        found.display = True
+        found.focus()
+
+    def action_back(self) -> None:
+        """Show all chunks again; from there, back to the runs."""
+        found = self.query_one("#filter", Input)
+        if found.display:
+            found.value, found.display = "", False
+            self.query_one("#chunks", Table).focus()
+            return
+        self.octobatch.close_run()
+
+    def action_sort(self) -> None:
+        self._sort = (self._sort + 1) % len(SORTS)
+        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
+        self._again()
+
+
+def totals(run: RunDetail) -> tuple[Cell, ...]:
+    """Return a run in a line."""
+    row, retrying = run.row, sum(step.retrying for step in run.steps)
+    tone = Tone.BAD if row.hard else Tone.SOFT
+    spent = cost(run.totals.cost_usd, emulated=row.emulate)
+    of = f" of ~{cost(run.estimate_usd)}" if run.estimate_usd is not None else ""
+    return (
+        (
+            Part(share_of(row), Tone.BOLD),
+            Part(f" · {run.totals.valid:,}/{run.totals.units:,} units"),
+        ),
+        (Part(f" · {big(row.failed)} failed", tone),) if row.failed else (),
+        (Part(f" · {big(retrying)} asked again", Tone.ACCENT),) if retrying else (),
+        (Part(" · "), Part(spent, Tone.BOLD), Part(of, Tone.DIM)),
+        (Part(f" · ~{span(row.left)} left", Tone.DIM),) if row.left is not None else (),
+    )
+
+
+def facts(run: RunDetail, chosen: str | None) -> list[Cell]:
+    """Return what there is to know of a run, a line each."""
+    row, tokens = run.row, run.totals.tokens
+    soft = run.totals.failed - run.totals.hard
+    lines: list[Cell] = [
+        _fact("spent", cost(run.totals.cost_usd, emulated=row.emulate)),
+        _fact("will be", cost(run.estimate_usd, emulated=row.emulate)),
+        _fact("tokens", f"{big(tokens.get('input', 0))} in  {big(tokens.get('output', 0))} out"),
+        _fact("took", span(row.updated - row.created)),
+        _fact("lane", row.lane),
+        _fact("failed", f"{big(soft)} by answers, {big(run.totals.hard)} by faults"),
+        (),
+    ]
+    if run.waits:
+        lines += [(Part("waits for", Tone.BOLD),)]
+        lines += [(Part(str(wait), Tone.LIVE),) for wait in run.waits] + [()]
+    if run.reasons:
+        lines += [(Part("why units fail", Tone.BOLD),)]
+        lines += [
+            (Part(f"{big(why.units)} ", Tone.SOFT), Part(f"{why.rule}: {why.message}"))
+            for why in run.reasons[:5]
+        ]
+        lines += [()]
+    for step in run.steps:
+        if step.name == chosen:
+            who = f"{step.provider}/{step.model}" if step.provider else step.scope
+            asked, again = step.counts.attempts, step.counts.retries
+            lines += [
+                (Part("step ", Tone.BOLD), Part(step.name, Tone.ACCENT)),
+                _fact("asks", who),
+                _fact("asked", f"{big(asked)}, {big(again)} again"),
+                _fact("cost", cost(step.counts.cost_usd, emulated=row.emulate)),
+            ]
+    return lines
+
+
+def _fact(name: str, said: str) -> Cell:
+    return (Part(f"{name:<9}", Tone.DIM), Part(said))
