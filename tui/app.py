@@ -7,11 +7,12 @@ from textual.app import App
 from textual.color import Color
 from textual.message import Message
 
+from tui.diff import Event
 from tui.home import Home
 from tui.page import Page
 from tui.run import RunPage
 from tui.snapshot import Snapshot
-from tui.source import Source
+from tui.source import Connect, Source
 
 __all__ = ["OctobatchApp"]
 
@@ -32,14 +33,15 @@ class OctobatchApp(App[None]):
     class Read(Message):
         """There is something new to show."""
 
-        def __init__(self, snapshot: Snapshot) -> None:
+        def __init__(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
             super().__init__()
             self.snapshot = snapshot
+            self.events = events
 
-    def __init__(self, source: Source, run: Path | None = None) -> None:
-        """Show what `source` reads; begin with `run`, if one is named."""
+    def __init__(self, connect: Connect, run: Path | None = None) -> None:
+        """Show what a source reads; begin with `run`, if one is named."""
         super().__init__()
-        self.source = source
+        self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
         self._begin_with = run
         self._frozen = False
@@ -56,11 +58,17 @@ class OctobatchApp(App[None]):
         self.push_screen(Home())
         if self._begin_with is not None:
             self.open_run(self._begin_with)
-        self.source.start(self._read)
+        self.source.start()
 
-    def _read(self, snapshot: Snapshot) -> None:
+    def _read(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
         """Take what the source has read, in its thread."""
-        self.post_message(self.Read(snapshot))
+        self.post_message(self.Read(snapshot, events))
+
+    def on_app_focus(self) -> None:
+        self.source.focus(True)
+
+    def on_app_blur(self) -> None:
+        self.source.focus(False)
 
     def on_unmount(self) -> None:
         self.source.stop()
@@ -101,5 +109,5 @@ class OctobatchApp(App[None]):
     def toggle_archived(self) -> None:
         """Show archived runs too, or hide them."""
         self._archived = not self._archived
-        self.source.show_archived(shown=self._archived)
+        self.source.show_archived(self._archived)
         self.say("Archived runs are shown." if self._archived else "Archived runs are hidden.")

@@ -29,7 +29,7 @@ CHUNKS = (
 )
 TICKER_LINES = 4
 SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
-    ("place", lambda chunk: 0),
+    ("place", lambda _: 0),
     ("failed", lambda chunk: -chunk.lost),
     ("units", lambda chunk: -chunk.items),
 )
@@ -183,15 +183,12 @@ class RunPage(Page):
 
 def totals(run: RunDetail) -> tuple[Cell, ...]:
     """Return a run in a line."""
-    row, retrying = run.row, sum(step.retrying for step in run.steps)
+    row, whole, retrying = run.row, run.totals, sum(step.retrying for step in run.steps)
     tone = Tone.BAD if row.hard else Tone.SOFT
     spent = cost(run.totals.cost_usd, emulated=row.emulate)
     of = f" of ~{cost(run.estimate_usd)}" if run.estimate_usd is not None else ""
     return (
-        (
-            Part(share_of(row), Tone.BOLD),
-            Part(f" · {run.totals.valid:,}/{run.totals.units:,} units"),
-        ),
+        (Part(share_of(row), Tone.BOLD), Part(f" · {whole.valid:,}/{whole.units:,} units")),
         (Part(f" · {big(row.failed)} failed", tone),) if row.failed else (),
         (Part(f" · {big(retrying)} asked again", Tone.ACCENT),) if retrying else (),
         (Part(" · "), Part(spent, Tone.BOLD), Part(of, Tone.DIM)),

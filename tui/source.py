@@ -2,32 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from tui.snapshot import Snapshot
+from tui.reader import Publish
 
-__all__ = ["Source"]
+__all__ = ["Connect", "Source"]
 
 
 class Source(Protocol):
-    """Reads, and tells whoever wants to know."""
+    """Reads runs, as `tui.reader.Reader` does."""
 
-    def start(self, publish: Callable[[Snapshot], None]) -> None:
-        """Tell of every change from now on, from a thread of its own."""
-        ...
+    def start(self) -> None: ...
+    def open(self, run_dir: Path | None) -> None: ...
+    def show_archived(self, shown: bool) -> None: ...
+    def focus(self, focused: bool) -> None: ...
+    def poke(self) -> None: ...
+    def stop(self) -> None: ...
 
-    def open(self, run: Path | None) -> None:
-        """Read one run whole, or none."""
-        ...
 
-    def show_archived(self, *, shown: bool) -> None:
-        """Read archived runs too, or not."""
-        ...
-
-    def poke(self) -> None:
-        """Read everything anew, now."""
-        ...
-
-    def stop(self) -> None:
-        """Read no more."""
-        ...
+Connect: TypeAlias = Callable[[Publish], Source]
+"""Makes a source that tells its reader of every change."""

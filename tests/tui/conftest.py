@@ -1,106 +1,106 @@
-"""Runs to look at, without a run."""
+"""Small runs on disk for whatever looks at them."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runs import Liveness, Waiting
-from tui.snapshot import RunRow, Snapshot
+from runs import Attempt, Counts, Run, RunSpec, StepSpec, create, dumps
+from runs.attempts import encode
 
-NOW = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
-
-
-class Shown:
-    """A source that shows what a test gives it."""
-
-    def __init__(self, *rows: RunRow) -> None:
-        self.snapshot = Snapshot(1, NOW, tuple(rows))
-        self.opened: Path | None = None
-        self.archived = False
-        self._publish: Callable[[Snapshot], None] | None = None
-
-    def start(self, publish: Callable[[Snapshot], None]) -> None:
-        self._publish = publish
-        publish(self.snapshot)
-
-    def give(self, *rows: RunRow) -> None:
-        """Have read something else."""
-        self.snapshot = replace(self.snapshot, number=self.snapshot.number + 1, rows=tuple(rows))
-        assert self._publish is not None
-        self._publish(self.snapshot)
-
-    def open(self, run: Path | None) -> None:
-        self.opened = run
-
-    def show_archived(self, *, shown: bool) -> None:
-        self.archived = shown
-
-    def poke(self) -> None:
-        self.give(*self.snapshot.rows)
-
-    def stop(self) -> None:
-        self._publish = None
-
-
-def row(name: str, liveness: Liveness = Liveness.ACTIVE, **more: Any) -> RunRow:
-    """Return a run of 360 units, as it stands 40 minutes after it was made."""
-    known: dict[str, Any] = {
-        "dir": Path("/runs") / name,
-        "name": name,
-        "pipeline": name.partition("_")[0],
-        "liveness": liveness,
-        "lane": "batch",
-        "emulate": False,
-        "units": 360,
-        "valid": 214,
-        "failed": 7,
-        "hard": 0,
-        "progress": 0.58,
-        "tokens": 293_000,
-        "cost_usd": Decimal("0.0437"),
-        "step": "score",
-        "created": NOW - timedelta(minutes=40),
-        "updated": NOW - timedelta(seconds=2),
-        "waiting": None,
-        "reason": None,
-        "left": timedelta(minutes=28),
-    }
-    return RunRow(**{**known, **more})
-
-
-def all_kinds() -> list[RunRow]:
-    """Return a run in each state that there is."""
-    none: dict[str, Any] = {"left": None}
-    return [
-        row("NpcDialog_20261123_132501"),
-        row(
-            "Nightly_20261123_020000",
-            Liveness.DEFERRED,
-            waiting=Waiting(NOW + timedelta(minutes=15), "3 batches at anthropic, 41 min"),
-            units=12_400,
-            valid=4_100,
-            failed=38,
-            created=NOW - timedelta(hours=12),
-            cost_usd=Decimal("18.4"),
-        ),
-        row("Judge_20261122_181500", Liveness.DETACHED, progress=0.37, **none),
-        row("Probe_20261122_101500", Liveness.STUCK, progress=0.12, **none),
-        row("Sailor_20261122_090000", Liveness.PAUSED, reason="cap: $5.00 of $5.00", **none),
-        row("Draft_20261122_080000", Liveness.PENDING, valid=0, failed=0, progress=0.0, **none),
-        row("Clean_20261121_150000", Liveness.COMPLETE, valid=360, failed=0, progress=1.0, **none),
-        row("Mixed_20261121_140000", Liveness.COMPLETE, valid=353, failed=7, progress=1.0, **none),
-        row("Blackjack_20261121_120000", Liveness.COMPLETE, valid=348, failed=12, hard=12, **none),
-        row("Broken_20261121_110000", Liveness.FAILED, reason="KeyError: 'tone'", **none),
-        row("Given_20261121_100000", Liveness.CANCELLED, emulate=True, **none),
-    ]
+AT = datetime(2026, 11, 22, 18, 0, 0, tzinfo=UTC)
+STEPS = (
+    StepSpec("write", "chunk", "openai", "gpt-6-luna"),
+    StepSpec("judge", "chunk", "openai", "gpt-6-luna", retry_step="write"),
+)
+Make = Callable[..., Path]
+Take = Callable[..., None]
 
 
 @pytest.fixture
-def kinds() -> list[RunRow]:
-    """A run in each state that there is."""
-    return all_kinds()
+def make_run(tmp_path: Path) -> Make:
+    """Make a run of two steps, of which the second sends units back to the first."""
+
+    def make(name: str = "run", units: int = 7, chunk_size: int = 3) -> Path:
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        spec = RunSpec("Letters", "realtime", chunk_size, STEPS, {}, emulate=True)
+        rows = ({"unit_id": f"u{i}", "mood": "sad"} for i in range(units))
+        return create(folder, spec, [], rows, clock=lambda: AT)
+
+    return make
+
+
+@pytest.fixture
+def take() -> Take:
+    """Take a chunk of a run through a step: some units fail first, some go back."""
+
+    def take(run: Run, chunk: str, step: str, failing: int = 0, back: int = 0) -> None:
+        units, turn = run.due(step, chunk), run.state.chunks[chunk].round
+        with run.paths.chunk(chunk).results(step).open("ab") as results:
+            for unit in units:
+                results.write(encode(_attempt(unit["unit_id"], turn)))
+        records = [_record(unit["unit_id"], step, turn) for unit in units[: failing + back]]
+        run.settle(
+            chunk,
+            step,
+            valid=[{**unit, step: "said"} for unit in units[failing + back :]],
+            failed=records[:failing],
+            returned=records[failing:],
+        )
+        counts = Counts(
+            entered=len(units),
+            valid=len(units) - failing - back,
+            failed={"validation": failing} if failing else {},
+            returned=back,
+            attempts=len(units),
+            tokens={"input": 10 * len(units)},
+            cost_usd=Decimal("0.01"),
+        )
+        run.close_round(chunk, step, counts)
+
+    return take
+
+
+@pytest.fixture
+def through(take: Take) -> Callable[[Path], None]:
+    """Take a run to its end: one unit fails at each step of the first chunk."""
+
+    def through(folder: Path) -> None:
+        with closing(Run.open(folder, clock=lambda: AT)) as run:
+            for number, chunk in enumerate(list(run.state.chunks)):
+                take(run, chunk, "write", failing=int(number == 0))
+                take(run, chunk, "judge", failing=int(number == 0))
+
+    return through
+
+
+def _attempt(unit_id: str, turn: int) -> Attempt:
+    body = {"choices": [{"message": {"content": f"about {unit_id}\x1b[31m"}}]}
+    return Attempt(
+        unit_id=unit_id,
+        round=turn,
+        attempt=1,
+        lane="realtime",
+        provider="openai",
+        model="gpt-6-luna",
+        at=AT,
+        seconds=1.0,
+        cost_usd=Decimal("0.001"),
+        raw=dumps(body),
+    )
+
+
+def _record(unit_id: str, step: str, turn: int) -> dict[str, object]:
+    return {
+        "unit_id": unit_id,
+        "step": step,
+        "failure_stage": "validation",
+        "errors": [{"path": "$.tone", "rule": "kind", "message": "not kind"}],
+        "round": turn,
+        "attempt": 1,
+        "raw_response": "{}",
+    }

@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Input
 
-from tests.tui.conftest import Shown, all_kinds
+from tests.tui.shown import Shown, all_kinds
 from tui.app import OctobatchApp
 from tui.help import Help, KeyRows
 from tui.home import Home

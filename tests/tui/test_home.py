@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runs import Liveness
-from tests.tui.conftest import Shown, all_kinds, row
+from tests.tui.shown import Shown, all_kinds, row
 from tui.app import OctobatchApp
 from tui.home import Home, RunRows
 from tui.keymap import Context, keys_of
@@ -71,8 +71,11 @@ async def test_a_run_is_found_as_one_types(pilot):
 
 
 async def test_the_run_under_the_cursor_is_opened(pilot, source):
+    second = table(pilot).rows.key(1)
     await pilot.press("down", "enter")
-    assert source.opened == table(pilot).rows.key(1)
+    assert source.opened == second
+    await pilot.press("escape")
+    assert source.opened is None
 
 
 async def test_the_cursor_stays_on_its_run(pilot, source):
