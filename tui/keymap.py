@@ -1,11 +1,11 @@
 """All keys: bindings, footer, help and the documentation are made from this one table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-__all__ = ["KEYS", "VIEWERS", "Context", "Key", "keys_of"]
+__all__ = ["KEYS", "Context", "Key", "keys_of"]
 
 
 class Context(StrEnum):
@@ -14,10 +14,6 @@ class Context(StrEnum):
     EVERYWHERE = "everywhere"
     HOME = "runs"
     RUN = "run"
-    UNIT = "unit"
-    LOG = "log"
-    FILES = "files"
-    PIPELINES = "pipelines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,6 @@ _NAMES = {
     "equals_sign": "=",
     "question_mark": "?",
     "ctrl+p": "^p",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
     "left": "←",
     "right": "→",
 }
@@ -73,9 +67,9 @@ _EVERYWHERE = (
     Key("comma", "sort", "Sort", "Sort by the next column; once more, the other way round."),
     Key("question_mark", "help", "Keys", "The keys that hold here, to search in."),
     Key("ctrl+p", "command_palette", "Commands", "Everything that can be done, by name."),
-    Key("p", "pipelines", "Pipelines", "The pipelines, their steps and files."),
-    Key("l", "log", "Log", "The log of the run, as it grows."),
-    Key("f", "files", "Files", "The files of the run."),
+    Key("p", "pipelines", "Pipelines", "The pipelines.", instead="octobatch check PIPELINE"),
+    Key("l", "log", "Log", "The log of the run.", instead="tail -f RUN/RUN_LOG.txt"),
+    Key("f", "files", "Files", "The files of the run.", instead="octobatch info RUN"),
     Key("n", "new", "New", "Start a run.", instead="octobatch run PIPELINE"),
     Key("r", "go_on", "Go on", "Go on with the run.", instead="octobatch resume RUN"),
     Key("k", "stop", "Stop…", "Pause the run, or give it up.", instead="octobatch pause RUN"),
@@ -85,7 +79,6 @@ _EVERYWHERE = (
     Key("g", "report", "Report", "A report of the run.", instead="octobatch info RUN"),
     Key("space", "mark", "Mark", "Mark a row, or unmark it."),
     Key("equals_sign", "freeze", "Freeze", "Hold the screen still; reading goes on behind it."),
-    Key("o", "otto", "Otto", "Otto whole, in one line, or away."),
     Key("f5", "reread", "Reread", "Read everything anew, now.", shown=False),
     Key("q", "quit", "Quit", "Leave. Runs go on."),
 )
@@ -93,36 +86,6 @@ _EVERYWHERE = (
 _RUN = (
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
-    Key("u", "switch", "Units", "Units, or chunks."),
-    Key("c", "copy_context", "Copy context", "Copy the step: configuration, template, schema."),
-    Key("v", "template", "Template", "The template of the step."),
-    Key("e", "edit", "Editor", "Open the step's template in your editor."),
-)
-
-_VIEWS = (
-    Key("c", "copy", "Copy", "Copy what is shown."),
-    Key("s", "save", "Save", "Save what is shown to a file in the current directory."),
-    Key("p", "path", "Path", "Copy the path of the file."),
-)
-
-_UNIT = (
-    Key("t", "view('tree')", "Tree", "Its data as a tree."),
-    Key("r", "view('raw')", "Raw", "Its data as JSON, with line numbers."),
-    Key("l", "view('reply')", "Reply", "What the model said."),
-    Key("m", "view('prompt')", "Prompt", "What the model was asked."),
-    Key("i", "view('history')", "History", "Each asking, with its cost."),
-    Key("left_square_bracket", "other(-1)", "Previous", "The unit before, of those shown."),
-    Key("right_square_bracket", "other(1)", "Next", "The next unit, of those shown."),
-    Key("a", "copy_case", "Copy case", "Copy the case for an assistant: all there is to know."),
-    *_VIEWS,
-)
-
-_LOG = (Key("w", "follow", "Follow", "Stay at the end as it grows, or stop there."), *_VIEWS)
-
-_PIPELINES = (
-    Key("c", "copy_context", "Copy context", "Copy the step: configuration, template, schema."),
-    Key("v", "template", "Template", "The template of the step."),
-    Key("e", "edit", "Editor", "Open the step's template in your editor."),
 )
 
 KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
@@ -130,21 +93,11 @@ KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
         Context.EVERYWHERE: _EVERYWHERE,
         Context.HOME: (),
         Context.RUN: _RUN,
-        Context.UNIT: _UNIT,
-        Context.LOG: _LOG,
-        Context.FILES: _VIEWS,
-        Context.PIPELINES: _PIPELINES,
     }
 )
-VIEWERS = frozenset({Context.UNIT, Context.LOG, Context.FILES})
-"""Only there may a letter that holds everywhere mean something else."""
 
 
 def keys_of(context: Context) -> list[Key]:
-    """Return the keys that hold in a context, its own first; they hide others of their name."""
+    """Return the keys that hold in a context, its own first."""
     own = KEYS[context] if context is not Context.EVERYWHERE else ()
-    return [*own, *_but(KEYS[Context.EVERYWHERE], {key.key for key in own})]
-
-
-def _but(keys: Iterable[Key], hidden: set[str]) -> list[Key]:
-    return [key for key in keys if key.key not in hidden]
+    return [*own, *KEYS[Context.EVERYWHERE]]

@@ -1,6 +1,7 @@
 """A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from runs import Chunk
+from runs import Chunk, Counts, open_rounds
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.keymap import Context
 from tui.page import Line, Page, bindings
@@ -27,6 +28,7 @@ CHUNKS = (
     Column("asked", 7, right=True, rank=3),
     Column("cost", 10, right=True, rank=4),
 )
+NONE: Mapping[str, Counts] = MappingProxyType({})
 TICKER_LINES = 4
 SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
     ("place", lambda _: 0),
@@ -38,8 +40,10 @@ SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
 class ChunkRows:
     """The chunks of a run as rows of a table."""
 
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
+    def __init__(self, chunks: Sequence[Chunk], now: Mapping[str, Counts] = NONE) -> None:
+        """Take chunks, and what is known of the rounds that are open, by chunk."""
         self.chunks = chunks
+        self._now = now
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -53,17 +57,18 @@ class ChunkRows:
     def cells(self, place: int) -> tuple[Cell, ...]:
         """Return a chunk, a cell for each of `CHUNKS`."""
         chunk = self.chunks[place]
-        asked = sum(counts.attempts for counts in chunk.counts.values())
-        spent = [counts.cost_usd for counts in chunk.counts.values()]
-        known = None if None in spent else sum(one for one in spent if one is not None)
+        counted = [*chunk.counts.values()]
+        if chunk.name in self._now:
+            counted.append(self._now[chunk.name])
+        whole = sum(counted, start=Counts())
         return (
             (Part(chunk.name),),
             _stage(chunk),
             (Part(big(chunk.items)),),
             (Part(big(chunk.valid)),),
             (Part(big(chunk.lost), Tone.SOFT) if chunk.lost else Part("·", Tone.DIM),),
-            (Part(big(asked), Tone.DIM),),
-            (Part(cost(known), Tone.DIM),),  # pyright: ignore[reportArgumentType] - a sum of none is 0
+            (Part(big(whole.attempts), Tone.DIM),),
+            (Part(cost(whole.cost_usd), Tone.DIM),),
         )
 
 
@@ -113,7 +118,7 @@ class RunPage(Page):
         self.heading.show(crumbs("runs", run.row.name), state(run.row))
         self.query_one("#totals", Line).show(*totals(run))
         self._show_flow(run, snapshot)
-        self.query_one("#chunks", Table).show(ChunkRows(self._wanted(run)))
+        self.query_one("#chunks", Table).show(ChunkRows(self._wanted(run), open_rounds(run.state)))
         self.query_one("#ticker", Line).show_lines(
             [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
         )
@@ -126,7 +131,7 @@ class RunPage(Page):
         drawn.display, rows.display = roomy, not roomy
         drawn.show_lines(lines)
         rows.styles.height = len(run.steps) + 1
-        rows.show(StepRows(run.steps, snapshot.at))
+        rows.show(StepRows(run.steps, snapshot.at, rows.width_of("progress")))
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
 

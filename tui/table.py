@@ -163,6 +163,10 @@ class Table(ScrollView, can_focus=True):
             for place, column in there
         ]
 
+    def width_of(self, title: str) -> int:
+        """Return how wide a column is now."""
+        return next((width for _, column, width in self.columns() if column.title == title), 0)
+
     def _needed(self, there: Sequence[tuple[int, Column]]) -> int:
         return 1 + sum(column.width for _, column in there) + GAP * (len(there) - 1)
 

@@ -24,6 +24,7 @@ from flows.cli import (
     schema,
     server,
     tidy,
+    tui,
     watch,
 )
 from flows.cli.exits import Exit, exit_of
@@ -41,7 +42,7 @@ def octobatch() -> None:
 
 
 _MODULES = (
-    *(run, resume, watch, pause, cancel, tidy, ps, info, items),
+    *(run, resume, watch, tui, pause, cancel, tidy, ps, info, items),
     *(check, new, preview, schema, models, deploy, emulator, server),
 )
 for _module in _MODULES:

@@ -4,10 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tui.keymap import KEYS, VIEWERS, Context, keys_of
-
-SHADOWED = frozenset("cspretl")
-"""What a viewer may use for itself: copy, save, path; and how a unit is shown."""
+from tui.keymap import KEYS, Context, keys_of
 
 
 @pytest.mark.parametrize("context", Context)
@@ -19,10 +16,9 @@ def test_no_key_does_two_things(context):
 
 @pytest.mark.parametrize("context", set(Context) - {Context.EVERYWHERE})
 def test_a_letter_means_the_same_everywhere(context):
-    """But in a viewer, where a few of them are its own."""
+    """No screen has another use for it."""
     shared = {key.key for key in KEYS[Context.EVERYWHERE]}
-    own = {key.key for key in KEYS[context]}
-    assert own & shared <= (SHADOWED if context in VIEWERS else frozenset())
+    assert not shared & {key.key for key in KEYS[context]}
 
 
 def test_letters_hold_in_both_cases():
@@ -41,5 +37,5 @@ def test_every_key_is_explained():
 
 def test_what_comes_later_says_what_does_it_today():
     assert {key.action for key in KEYS[Context.EVERYWHERE] if key.later} == {
-        *("new", "go_on", "stop", "archive", "doctor", "report")
+        *("new", "go_on", "stop", "archive", "doctor", "report", "pipelines", "log", "files")
     }
