@@ -1,0 +1,108 @@
+"""A run on the screen, as the reader finds it on disk."""
+
+from contextlib import closing
+from functools import partial
+
+import pytest
+
+from runs import Run, RunPaths
+from tests.tui.test_home import screen_of
+from tui.app import OctobatchApp
+from tui.home import Home
+from tui.reader import Reader
+from tui.run import ChunkRows, RunPage
+from tui.table import Table
+
+KEYS_TRIED = (
+    *"nplfrkxhdg",
+    *("comma", "space", "equals_sign", "f5", "question_mark", "escape"),
+)
+SIZES = [(140, 42), (100, 30), (80, 24), (60, 20)]
+
+
+async def comes(pilot, condition):
+    """Wait until something is on the screen."""
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(screen_of(pilot.app))
+
+
+@pytest.fixture
+def folder(make_run, take):
+    """A run of seven units in three chunks, two of which are through the first step."""
+    folder = make_run()
+    with closing(Run.open(folder)) as run:
+        take(run, "chunk_000", "write", failing=1)
+        take(run, "chunk_001", "write")
+    return folder
+
+
+@pytest.fixture
+def app(folder):
+    return OctobatchApp(partial(Reader, folder.parent), folder)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_steps_and_chunks_are_there_at_any_size(app, size):
+    async with app.run_test(size=size) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        shown = screen_of(app)
+    assert "5/7" in shown
+    assert "0/5" in shown
+    for words in ("write", "judge", "judge pending", "write pending", "1 failed"):
+        assert words in shown
+    assert all(len(line) <= size[0] for line in shown.splitlines())
+
+
+async def test_wide_and_tall_shows_boxes_and_facts(app):
+    async with app.run_test(size=(140, 42)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        shown = screen_of(app)
+    assert "╭─ write" in shown
+    assert "why units fail" in shown
+    assert "opened epoch=1" in shown  # of the log
+
+
+async def test_what_changes_on_disk_changes_on_the_screen(app, folder, take):
+    async with app.run_test(size=(140, 42)) as pilot:
+        await comes(pilot, lambda: "write pending" in screen_of(app))
+        with closing(Run.open(folder)) as run:
+            take(run, "chunk_002", "write")
+        await comes(pilot, lambda: "write pending" not in screen_of(app))
+        assert "6/7" in screen_of(app)
+
+
+async def test_chunks_are_found_as_one_types_and_escape_leads_home(app):
+    async with app.run_test(size=(140, 42)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        await pilot.press("slash", *"write")
+        rows = app.screen.query_one("#chunks", Table).rows
+        assert isinstance(rows, ChunkRows)
+        assert [chunk.name for chunk in rows.chunks] == ["chunk_002"]
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunPage)
+        await pilot.press("escape")
+        assert isinstance(app.screen, Home)
+
+
+async def test_another_step_is_chosen_with_the_arrows(app):
+    async with app.run_test(size=(140, 42)) as pilot:
+        await comes(pilot, lambda: "step write" in screen_of(app))
+        await pilot.press("right")
+        await comes(pilot, lambda: "step judge" in screen_of(app))
+        await pilot.press("left", "left")
+        await comes(pilot, lambda: "step write" in screen_of(app))
+
+
+async def test_looking_writes_nothing(app, folder):
+    """Whatever keys are pressed."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    async with app.run_test(size=(100, 30)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        for key in KEYS_TRIED:
+            await pilot.press(key)
+        await pilot.press("slash", *"chunk", "enter", "escape", "escape", "enter")
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert RunPaths(folder).lock in before
