@@ -6,7 +6,7 @@ from pathlib import Path
 
 import runs
 from flows import pipes, progress, summary, together
-from runs import Liveness, RunState, RunView
+from runs import Follower, Liveness, RunState, RunView
 
 __all__ = ["watch"]
 
@@ -49,8 +49,8 @@ class _Seen:
     """A run as it was seen last."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        self.view = runs.read(run_dir)
+        self._follower = Follower(run_dir)
+        self.view = self._follower.look()
 
     @property
     def state(self) -> RunState:
@@ -58,5 +58,5 @@ class _Seen:
 
     def look(self) -> RunView:
         """See how it stands now."""
-        self.view = runs.read(self._run_dir)
+        self.view = self._follower.look()
         return self.view

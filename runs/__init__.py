@@ -32,6 +32,7 @@ from runs.errors import (
     disk_trouble,
 )
 from runs.find import claim, is_run, list_runs, resolve
+from runs.follow import Follower
 from runs.jsonl import dumps, loads, read_jsonl
 from runs.load import Line, Load, Loads, loads_of
 from runs.outputs import (
@@ -62,6 +63,7 @@ __all__ = [
     "Damaged",
     "Detour",
     "Elsewhere",
+    "Follower",
     "FrozenFile",
     "IllegalMove",
     "Line",

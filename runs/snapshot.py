@@ -11,7 +11,7 @@ from runs.paths import RunPaths
 from runs.state import RunState
 from runs.times import stamp
 
-__all__ = ["keep_damaged", "latest", "write_snapshot", "write_summary"]
+__all__ = ["keep_damaged", "latest", "replayed", "write_snapshot", "write_summary"]
 
 
 def write_snapshot(run: RunPaths, replayed: Replayed, *, at: datetime) -> None:
@@ -26,20 +26,28 @@ def write_summary(run: RunPaths, state: RunState, *, at: datetime) -> None:
 
 
 def latest(run: RunPaths) -> RunState:
-    """Return the state of a run now: its snapshot and the journal after it, or the whole journal.
+    """Return the state of a run now.
+
+    Raises:
+        RunNotFound, Damaged, UnknownFormat: as `replay` does.
+    """
+    return replayed(run).state
+
+
+def replayed(run: RunPaths) -> Replayed:
+    """Return a run now: by its snapshot and the journal after it, or by the whole journal.
 
     Raises:
         RunNotFound, Damaged, UnknownFormat: as `replay` does.
     """
     snapshot = _read(run.manifest)
     if snapshot is None or run.journal.stat().st_size < snapshot.end:
-        return replay(run.journal).state
+        return replay(run.journal)
     try:
-        return replay(run.journal, snapshot.state, offset=snapshot.end).state
+        return replay(run.journal, snapshot.state, offset=snapshot.end)
     except Damaged:
-        return replay(
-            run.journal
-        ).state  # a manifest of other lines than these; or the true line number
+        # A manifest of other lines than these; or to tell the true line number.
+        return replay(run.journal)
 
 
 def keep_damaged(path: Path, *, at: datetime) -> Path | None:
