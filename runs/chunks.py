@@ -1,8 +1,9 @@
 """Chunks on their way: where each stands, and all of them in order, as frozen values."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import zip_longest
 from typing import NamedTuple
 
 from runs.counts import Counts
@@ -187,6 +188,29 @@ class Chunks(Mapping[str, Chunk]):
             *self._shelves[at + 1 :],
         )
         return new
+
+    @property
+    def shelves(self) -> Sequence[tuple[Family, ...]]:
+        """Return the families in groups, of which those without a change are shared."""
+        return self._shelves
+
+    def differing(self, before: "Chunks") -> Iterator[tuple[Chunk | None, Chunk]]:
+        """Yield the chunks that are not the same object as in `before`, each with what it was.
+
+        Shelves that both share are not looked at.
+        """
+        for shelf, old in zip_longest(self.shelves, before.shelves, fillvalue=()):
+            if shelf is old:
+                continue
+            for place, family in enumerate(shelf):
+                was = old[place] if place < len(old) else None
+                if family is was:
+                    continue
+                if was is None or was.chunk.name != family.chunk.name:
+                    was = None
+                if was is None or was.chunk is not family.chunk:
+                    yield was and was.chunk, family.chunk
+                yield from family.children.differing(was.children if was else _NONE)
 
     def _place(self, name: str) -> int:
         """Return the place of the chunk of this name, or of the one it descends from."""

@@ -1,0 +1,77 @@
+"""The open run: its journal is followed, its log and its failures as they grow."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from runs import Follower, Liveness, RunError, RunPaths, RunState, Wait, totals, waits
+from runs.times import Clock
+from tui.clean import clean
+from tui.reasons import Reasons
+from tui.rows import Row
+from tui.snapshot import RunDetail
+from tui.steps import estimate_usd, step_views
+from tui.tail import Tail
+
+__all__ = ["Opened"]
+
+
+class Opened:
+    """One run as it was seen last, in every detail."""
+
+    def __init__(self, run_dir: Path, clock: Clock) -> None:
+        """Take a run's folder; nothing is read before the first look."""
+        self.dir = run_dir
+        run = RunPaths(run_dir)
+        self._follower = Follower(run_dir, clock=clock)
+        self._tail = Tail(run.run_log)
+        self._reasons = Reasons(run)
+        self._state: RunState | None = None
+        self._shown: RunDetail | None = None
+
+    def look(self, row: Row, at: datetime) -> RunDetail | None:
+        """Return the run now, the same object if nothing has changed; None if it never was read."""
+        trouble = None
+        try:
+            self._state = self._follower.look().state
+        except (RunError, OSError) as error:
+            trouble = clean(f"{error}")
+        state = self._state
+        if state is None:
+            return None
+        shown = row.look(at, state)
+        assert shown is not None, "a state makes a row"
+        if trouble is not None:
+            shown = replace(shown, trouble=trouble)
+        log, reasons = self._tail.look(), self._reasons.look(state)
+        was = self._shown
+        told = _waits(state, at, was)
+        if (
+            was is not None
+            and (was.state is state and was.log is log and was.reasons is reasons)
+            and (was.row == shown and was.waits is told)
+        ):
+            return was
+        if was is not None and was.state is state and was.row.liveness is shown.liveness:
+            self._shown = replace(was, row=shown, log=log, reasons=reasons, waits=told)
+        else:
+            steps = step_views(state, active=shown.liveness is Liveness.ACTIVE)
+            self._shown = RunDetail(
+                row=shown,
+                state=state,
+                steps=steps,
+                totals=totals(state),
+                waits=told,
+                reasons=reasons,
+                estimate_usd=estimate_usd(state, steps),
+                log=log,
+            )
+        return self._shown
+
+
+def _waits(state: RunState, at: datetime, was: RunDetail | None) -> tuple[Wait, ...]:
+    """Return what is waited for; the same object while it reads the same."""
+    told = tuple(waits(state.batches, at))
+    if was is not None and [str(wait) for wait in was.waits] == [str(wait) for wait in told]:
+        return was.waits
+    return told

@@ -1,0 +1,91 @@
+"""Why the units of an open run fail, while it runs: read from its chunks, a few at a time."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from runs import Chunk, Chunks, RunPaths, RunState, read_jsonl
+from tui.clean import clean
+from tui.snapshot import Reason
+from tui.stamps import Stamp, stamp_of
+
+__all__ = ["Reasons"]
+
+TOP = 12
+BYTES = 2_000_000
+"""As much is read in one look, and one file more; the rest waits for the next."""
+
+
+class _Rule(NamedTuple):
+    step: str
+    failure: str
+    rule: str
+
+
+class _Place(NamedTuple):
+    chunk: str
+    step: str
+
+
+class Reasons:
+    """The rules that units of one run broke first, counted."""
+
+    def __init__(self, run: RunPaths) -> None:
+        """Take a run; nothing is read yet."""
+        self._run = run
+        self._chunks = Chunks(())
+        self._due: dict[_Place, None] = {}
+        self._stamps: dict[_Place, Stamp | None] = {}
+        self._found: dict[_Place, Counter[_Rule]] = {}
+        self._units: Counter[_Rule] = Counter()
+        self._messages: dict[_Rule, str] = {}
+        self._shown: tuple[Reason, ...] = ()
+
+    @property
+    def behind(self) -> bool:
+        """Say whether files are left for the next look."""
+        return bool(self._due)
+
+    def look(self, state: RunState) -> tuple[Reason, ...]:
+        """Return the most frequent reasons as far as they are read; the same object if none new."""
+        for _, chunk in state.chunks.differing(self._chunks):
+            self._due.update(dict.fromkeys(_failing(chunk)))
+        self._chunks = state.chunks
+        left, changed = BYTES, False
+        while self._due and left > 0:
+            place = next(iter(self._due))
+            del self._due[place]
+            path = self._run.chunk(place.chunk).failures(place.step)
+            stamp = stamp_of(path)
+            if stamp is None or stamp == self._stamps.get(place):
+                continue
+            self._stamps[place] = stamp
+            left -= stamp.size
+            self._count(place)
+            changed = True
+        if changed:
+            self._shown = tuple(
+                Reason(*rule, self._messages[rule], n) for rule, n in self._units.most_common(TOP)
+            )
+        return self._shown
+
+    def _count(self, place: _Place) -> None:
+        """Count the failures of a chunk at a step anew, in the place of what was counted before."""
+        units: Counter[_Rule] = Counter()
+        try:
+            for record in read_jsonl(self._run.chunk(place.chunk).failures(place.step)):
+                error = next(iter(record["errors"]), {"rule": "", "message": ""})
+                rule = _Rule(place.step, clean(record["failure_stage"]), clean(error["rule"]))
+                units[rule] += 1
+                self._messages.setdefault(rule, clean(str(error["message"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            del self._stamps[place]  # torn, or gone: what was counted before stays
+            return
+        self._units.subtract(self._found.get(place, Counter()))
+        self._units.update(units)
+        self._units = +self._units
+        self._found[place] = units
+
+
+def _failing(chunk: Chunk) -> list[_Place]:
+    """Return where units of a chunk have failed, in rounds that are closed."""
+    return [_Place(chunk.name, step) for step, counts in chunk.counts.items() if counts.lost]
