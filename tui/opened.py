@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from runs import Follower, Liveness, RunError, RunPaths, RunState, Wait, totals, waits
+from runs import Follower, Liveness, RunPaths, RunState, Wait, totals, waits
 from runs.times import Clock
-from tui.clean import clean
 from tui.reasons import Reasons
 from tui.rows import Row
 from tui.snapshot import RunDetail
+from tui.stamps import UNREADABLE, said_of
 from tui.steps import estimate_usd, step_views
 from tui.tail import Tail
 
@@ -34,8 +34,8 @@ class Opened:
         trouble = None
         try:
             self._state = self._follower.look().state
-        except (RunError, OSError) as error:
-            trouble = clean(f"{error}")
+        except UNREADABLE as error:
+            trouble = said_of(error)
         state = self._state
         if state is None:
             return None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from runs import Chunk, Chunks, RunPaths, RunState, read_jsonl
 from tui.clean import clean
 from tui.snapshot import Reason
-from tui.stamps import Stamp, stamp_of
+from tui.stamps import UNREADABLE, Stamp, stamp_of
 
 __all__ = ["Reasons"]
 
@@ -77,7 +77,7 @@ class Reasons:
                 rule = _Rule(place.step, clean(record["failure_stage"]), clean(error["rule"]))
                 units[rule] += 1
                 self._messages.setdefault(rule, clean(str(error["message"])))
-        except (OSError, ValueError, KeyError, TypeError):
+        except UNREADABLE:
             del self._stamps[place]  # torn, or gone: what was counted before stays
             return
         self._units.subtract(self._found.get(place, Counter()))

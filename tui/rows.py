@@ -8,7 +8,6 @@ from typing import Any
 
 from runs import (
     Liveness,
-    RunError,
     RunPaths,
     RunState,
     Status,
@@ -26,7 +25,7 @@ from runs.view import liveness_of
 from tui.clean import clean
 from tui.progress import Progress
 from tui.snapshot import RunRow
-from tui.stamps import Stamp, stamp_of
+from tui.stamps import UNREADABLE, Stamp, said_of, stamp_of
 
 __all__ = ["Row"]
 
@@ -45,7 +44,7 @@ class Row:
         self._stamps: tuple[Stamp | None, Stamp | None] | None = None
         self._state: RunState | None = None
         self._told: RunRow | None = None
-        self._status = Status.PENDING
+        self._status = Status.FAILED
         self._progress = Progress()
         self._trouble: str | None = None
         self._shown: RunRow | None = None
@@ -81,14 +80,14 @@ class Row:
         if summary and journal and journal.mtime_ns - summary.mtime_ns < BEHIND:
             try:
                 self._take(*self._of_summary())
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            except (*UNREADABLE, ArithmeticError):
                 pass  # the journal knows all of it
             else:
                 return
         try:
             view = read(self._run.dir)
-        except (RunError, OSError) as error:
-            self._trouble = clean(f"{error}")
+        except UNREADABLE as error:
+            self._trouble = said_of(error)
             if self._told is None and journal is not None:
                 self._told = _nothing_known(self._run, archived=self._archived)
             return

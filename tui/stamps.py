@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Stamp", "stamp_of"]
+from runs import RunError
+from tui.clean import clean
+
+__all__ = ["UNREADABLE", "Stamp", "said_of", "stamp_of"]
+
+UNREADABLE = (RunError, OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What reading a file may raise that is torn, damaged, or of another version."""
 
 
 class Stamp(NamedTuple):
@@ -21,3 +27,10 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return Stamp(told.st_mtime_ns, told.st_size, told.st_ino)
+
+
+def said_of(error: Exception) -> str:
+    """Return what to tell of a file that cannot be read."""
+    if isinstance(error, RunError | OSError):
+        return clean(str(error))
+    return clean(f"Its files are damaged, or of another version: {error!r}.")
