@@ -105,7 +105,7 @@ class UnitIndex:
 
     def ids(self) -> Sequence[bytes]:
         """Return all ids, in the order of the numbers."""
-        return self._ids.split(b"\n")[: len(self)]
+        return bytes(self._ids).split(b"\n")[: len(self)]
 
     def column(self, step: str) -> bytes:
         """Return the states of all units at a step."""
