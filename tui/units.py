@@ -135,13 +135,13 @@ class UnitIndex:
                 self._due[name] = None
         until = None if most_seconds is None else timer() + most_seconds
         for name in list(self._due):
-            if until is not None and timer() > until:
-                return False
             try:
                 self._take(state.chunks, state.chunks[name])
             except UNREADABLE:
                 continue
             del self._due[name]
+            if until is not None and timer() > until:
+                return False
         return True
 
     def _take(self, chunks: Chunks, chunk: Chunk) -> None:

@@ -1,0 +1,151 @@
+"""The reader shows what the files say, and nothing twice."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from runs import Liveness, Run, RunPaths, Status
+from tui.diff import ChunkMoved, Event, RunAppeared, UnitsFailed
+from tui.reader import IDLE_SECONDS, UNFOCUSED_SECONDS, Reader
+from tui.snapshot import Snapshot
+
+Make = Callable[..., Path]
+Take = Callable[..., None]
+Through = Callable[[Path], None]
+
+
+def reader_of(folder: Path, *, told: list[tuple[Event, ...]] | None = None) -> Reader:
+    """Return a reader of the runs beside this one; nothing is started."""
+
+    def publish(_: Snapshot, events: tuple[Event, ...]) -> None:
+        if told is not None:
+            told.append(events)
+
+    return Reader(folder.parent, publish)
+
+
+def test_nothing_new_is_the_same_snapshot(make_run: Make) -> None:
+    """Who looks twice publishes once."""
+    told: list[tuple[Event, ...]] = []
+    reader = reader_of(make_run(), told=told)
+    assert reader.look() is reader.look()
+    assert told == [()]
+
+
+def test_a_run_that_did_not_change_is_the_same_row(make_run: Make, through: Through) -> None:
+    """Only the row of a run whose files changed is another object."""
+    one, other = make_run("one"), make_run("other")
+    told: list[tuple[Event, ...]] = []
+    reader = reader_of(one, told=told)
+    before = {row.dir: row for row in reader.look().rows}
+    through(one)
+    after = {row.dir: row for row in reader.look().rows}
+    assert after[other] is before[other]
+    assert after[one].failed == 2
+    make_run("third")
+    reader.look()
+    assert told[-1] == (RunAppeared(one.parent / "third"),)
+
+
+def test_the_open_run_is_told_in_detail(make_run: Make, take: Take) -> None:
+    """Its steps, its reasons, and what has happened; row and totals are of one state."""
+    folder, told = make_run(), list[tuple[Event, ...]]()
+    reader = reader_of(folder, told=told)
+    reader.open(folder)
+    reader.look()
+    with closing(Run.open(folder)) as run:
+        take(run, "chunk_000", "write", failing=1)
+        seen = reader.look()
+    assert seen.run is not None
+    assert seen.run.row is next(row for row in seen.rows if row.dir == folder)
+    assert seen.run.row.failed == seen.run.totals.failed == seen.run.steps[0].counts.lost == 1
+    assert seen.run.row.liveness is Liveness.ACTIVE
+    assert [(r.step, r.rule, r.units) for r in seen.run.reasons] == [("write", "kind", 1)]
+    assert [step.due for step in seen.run.steps] == [7, 2]
+    kinds = {type(event) for event in told[-1]}
+    assert {ChunkMoved, UnitsFailed} <= kinds
+    reader.open(None)
+    assert reader.look().run is None
+
+
+def test_a_damaged_summary_is_read_whole(make_run: Make, through: Through) -> None:
+    """The journal knows all that a summary says."""
+    folder = make_run()
+    through(folder)
+    RunPaths(folder).summary.write_text("{")
+    [row] = reader_of(folder).look().rows
+    assert (row.failed, row.units, row.trouble) == (2, 7, None)
+
+
+def test_a_damaged_journal_keeps_the_last_good_row(make_run: Make, through: Through) -> None:
+    """And says so."""
+    folder = make_run()
+    reader = reader_of(folder)
+    through(folder)
+    [good] = reader.look().rows
+    RunPaths(folder).summary.unlink()
+    RunPaths(folder).manifest.unlink()
+    journal = RunPaths(folder).journal
+    journal.write_bytes(b"x" + journal.read_bytes())
+    [row] = reader.look().rows
+    assert (row.failed, row.units) == (good.failed, good.units)
+    assert row.trouble is not None
+    assert "checksum" in row.trouble
+
+
+def test_a_run_whose_process_is_dead_is_shown_detached(make_run: Make) -> None:
+    """It says running, but the facts are otherwise."""
+    folder = make_run()
+    reader = reader_of(folder)
+    with closing(Run.open(folder)) as run:
+        run.set_status(Status.RUNNING)
+        run.snapshot(force=True)
+        [row] = reader.look().rows
+        assert row.liveness is Liveness.ACTIVE
+        lock = RunPaths(folder).lock.read_bytes()
+    RunPaths(folder).lock.write_bytes(lock.replace(b'"started":', b'"started":1'))
+    [row] = reader.look().rows
+    assert row.liveness is Liveness.DETACHED
+    assert row.trouble is not None
+    assert "dead" in row.trouble
+
+
+def test_archived_runs_are_shown_on_demand(make_run: Make) -> None:
+    """They are in the archive folder, and are marked."""
+    folder = make_run()
+    archive = folder.parent / "_archive"
+    archive.mkdir()
+    folder.rename(archive / folder.name)
+    reader = reader_of(folder)
+    assert reader.look().rows == ()
+    reader.show_archived(True)
+    [row] = reader.look().rows
+    assert row.archived
+
+
+def test_who_does_not_look_reads_less_often(make_run: Make) -> None:
+    """An idle table is looked at less often than one with active runs, and more than unfocused."""
+    folder = make_run()
+    reader = reader_of(folder)
+    reader.look()
+    assert reader.pace_seconds == IDLE_SECONDS
+    reader.focus(False)
+    assert reader.pace_seconds == UNFOCUSED_SECONDS
+    reader.focus(True)
+    with closing(Run.open(folder)):
+        reader.look()
+        assert timedelta(seconds=reader.pace_seconds) < timedelta(seconds=1)
+
+
+def test_the_thread_looks_when_it_is_poked(make_run: Make) -> None:
+    """A poke does not wait for the pace."""
+    folder, seen = make_run("one"), threading.Semaphore(0)
+    reader = Reader(folder.parent, lambda *_: seen.release())
+    reader.start()
+    assert seen.acquire(timeout=10)
+    make_run("two")
+    reader.poke()
+    assert seen.acquire(timeout=10)
+    reader.stop()
