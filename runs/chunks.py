@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from itertools import zip_longest
 from typing import NamedTuple
 
-from runs.counts import Counts
+from runs.counts import Counts, summed
 from runs.paths import is_retry
 
 __all__ = ["Chunk", "Chunks", "Detour", "Stage"]
@@ -110,6 +111,19 @@ class Family(NamedTuple):
     children: "Chunks"
 
 
+class Shelf(tuple[Family, ...]):  # noqa: SLOT001 - it keeps what it has counted
+    """Some families in a row; a shelf that did not change is not counted twice."""
+
+    @cached_property
+    def counts(self) -> Mapping[str, Counts]:
+        """Return what its chunks have counted, by step."""
+        rows: dict[str, list[Counts]] = {}
+        for family in self:
+            for step, counts in (*family.chunk.counts.items(), *family.children.counted()):
+                rows.setdefault(step, []).append(counts)
+        return {step: summed(of_step) for step, of_step in rows.items()}
+
+
 class Chunks(Mapping[str, Chunk]):
     """All chunks of a run by name, in order, children right behind their parent; never changed.
 
@@ -136,7 +150,9 @@ class Chunks(Mapping[str, Chunk]):
             for chunk, kin in zip(own, descendants, strict=True)
         )
         self._places = {chunk.name: place for place, chunk in enumerate(own)}
-        self._shelves = tuple(row[i : i + self.SHELF] for i in range(0, len(row), self.SHELF))
+        self._shelves = tuple(
+            Shelf(row[i : i + self.SHELF]) for i in range(0, len(row), self.SHELF)
+        )
         self._size = len(own) + sum(map(len, descendants))
 
     def __getitem__(self, name: str) -> Chunk:
@@ -184,7 +200,7 @@ class Chunks(Mapping[str, Chunk]):
         new._size = self._size + len(family.children) - len(old.children)
         new._shelves = (
             *self._shelves[:at],
-            (*shelf[:place], family, *shelf[place + 1 :]),
+            Shelf((*shelf[:place], family, *shelf[place + 1 :])),
             *self._shelves[at + 1 :],
         )
         return new
@@ -193,6 +209,11 @@ class Chunks(Mapping[str, Chunk]):
     def shelves(self) -> Sequence[tuple[Family, ...]]:
         """Return the families in groups, of which those without a change are shared."""
         return self._shelves
+
+    def counted(self) -> Iterator[tuple[str, Counts]]:
+        """Yield what all chunks have counted: steps, each as often as there are shelves."""
+        for shelf in self._shelves:
+            yield from shelf.counts.items()
 
     def differing(self, before: "Chunks") -> Iterator[tuple[Chunk | None, Chunk]]:
         """Yield the chunks that are not the same object as in `before`, each with what it was.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from runs.state import RunState
 
 __all__ = ["Counts", "Totals", "current_step", "hinted", "merged", "open_rounds", "step_counts"]
-__all__ += ["total_usd", "totals"]
+__all__ += ["summed", "total_usd", "totals"]
 
 
 ANSWERED = frozenset({"schema_validation", "validation", "truncated", "refused"})
@@ -97,7 +97,7 @@ class Counts:
         )
 
     def __add__(self, other: "Counts") -> "Counts":
-        return _sum((self, other))
+        return summed((self, other))
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as they stand on disk, where `entered` is called `in`."""
@@ -165,7 +165,7 @@ class Totals:
 
 def totals(state: "RunState") -> Totals:
     """Return the run in numbers."""
-    work = _sum(step_counts(state).values())
+    work = summed(step_counts(state).values())
     chunks = list(state.chunks.values())
     return Totals(
         units=sum(chunk.units for chunk in chunks),
@@ -184,14 +184,13 @@ def totals(state: "RunState") -> Totals:
 def step_counts(state: "RunState") -> dict[str, Counts]:
     """Return the counts of every step: of its closed rounds, and what is known of the open ones."""
     rounds: dict[str, list[Counts]] = {step.name: [] for step in state.steps}
-    for chunk in state.chunks.values():
-        for step, counts in chunk.counts.items():
-            rounds[step].append(counts)
+    for step, counts in state.chunks.counted():
+        rounds[step].append(counts)
     for chunk, counts in open_rounds(state).items():
         step = state.chunks[chunk].step
         assert step is not None, "an open round is at a step"
         rounds[step].append(counts)
-    return {step: _sum(rows) for step, rows in rounds.items()}
+    return {step: summed(rows) for step, rows in rounds.items()}
 
 
 def open_rounds(state: "RunState") -> dict[str, Counts]:
@@ -241,7 +240,8 @@ def _ahead(chunk: "Chunk", places: Mapping[str, int], under_way: Counts | None) 
     return chunk.due * left + waiting - done
 
 
-def _sum(rows: Iterable[Counts]) -> Counts:
+def summed(rows: Iterable[Counts]) -> Counts:
+    """Return the counts of all rows together."""
     rows = list(rows)
     return Counts(
         entered=sum(row.entered for row in rows),

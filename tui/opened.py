@@ -39,20 +39,22 @@ class Opened:
         state = self._state
         if state is None:
             return None
-        shown = row.look(at, state)
+        was = self._shown
+        same = was is not None and was.state is state
+        total = was.totals if was is not None and same else totals(state)
+        shown = row.look(at, (state, total))
         assert shown is not None, "a state makes a row"
         if trouble is not None:
             shown = replace(shown, trouble=trouble)
         log, reasons = self._tail.look(), self._reasons.look(state)
-        was = self._shown
         told = _waits(state, at, was)
         if (
             was is not None
-            and (was.state is state and was.log is log and was.reasons is reasons)
+            and (same and was.log is log and was.reasons is reasons)
             and (was.row == shown and was.waits is told)
         ):
             return was
-        if was is not None and was.state is state and was.row.liveness is shown.liveness:
+        if was is not None and same and was.row.liveness is shown.liveness:
             self._shown = replace(was, row=shown, log=log, reasons=reasons, waits=told)
         else:
             steps = step_views(state, active=shown.liveness is Liveness.ACTIVE)
@@ -60,7 +62,7 @@ class Opened:
                 row=shown,
                 state=state,
                 steps=steps,
-                totals=totals(state),
+                totals=total,
                 waits=told,
                 reasons=reasons,
                 estimate_usd=estimate_usd(state, steps),

@@ -40,11 +40,6 @@ class Reasons:
         self._messages: dict[_Rule, str] = {}
         self._shown: tuple[Reason, ...] = ()
 
-    @property
-    def behind(self) -> bool:
-        """Say whether files are left for the next look."""
-        return bool(self._due)
-
     def look(self, state: RunState) -> tuple[Reason, ...]:
         """Return the most frequent reasons as far as they are read; the same object if none new."""
         for _, chunk in state.chunks.differing(self._chunks):

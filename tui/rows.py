@@ -11,6 +11,7 @@ from runs import (
     RunPaths,
     RunState,
     Status,
+    Totals,
     Waiting,
     current_step,
     lasting,
@@ -49,14 +50,14 @@ class Row:
         self._trouble: str | None = None
         self._shown: RunRow | None = None
 
-    def look(self, at: datetime, state: RunState | None = None) -> RunRow | None:
+    def look(self, at: datetime, told: tuple[RunState, Totals] | None = None) -> RunRow | None:
         """Return the row now, the same object if nothing has changed; None if there is no run.
 
         Args:
             at: this moment.
-            state: what the run's journal tells, if that was just read.
+            told: what the run's journal tells, if that was just read.
         """
-        self._read(state)
+        self._read(told)
         if self._told is None:
             return None
         row = self._judged(self._told, at)
@@ -64,11 +65,12 @@ class Row:
             self._shown = row
         return self._shown
 
-    def _read(self, state: RunState | None) -> None:
+    def _read(self, told: tuple[RunState, Totals] | None) -> None:
         """Read what has changed; a bad file keeps the last good row, and says so."""
-        if state is not None:
+        if told is not None:
+            state, total = told
             if state is not self._state:
-                self._take(self._of_state(state), state.status)
+                self._take(self._of_state(state, total), state.status)
             self._state, self._stamps = state, None
             return
         self._state = None
@@ -91,7 +93,7 @@ class Row:
             if self._told is None and journal is not None:
                 self._told = _nothing_known(self._run, archived=self._archived)
             return
-        self._take(self._of_state(view.state), view.state.status)
+        self._take(self._of_state(view.state, totals(view.state)), view.state.status)
 
     def _take(self, row: RunRow, status: Status) -> None:
         self._told, self._status, self._trouble = row, status, None
@@ -109,8 +111,7 @@ class Row:
         trouble = self._trouble or _contradicted(alive, holder, row.waiting, at)
         return replace(judged, left=self._progress.left(judged, holder, at), trouble=trouble)
 
-    def _of_state(self, state: RunState) -> RunRow:
-        total = totals(state)
+    def _of_state(self, state: RunState, total: Totals) -> RunRow:
         return RunRow(
             dir=self._run.dir,
             name=clean(self._run.dir.name),

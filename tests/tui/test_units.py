@@ -39,6 +39,8 @@ def test_units_stand_where_the_counts_say(make_run: Make, through: Through) -> N
     assert found(index, "state:passed step:judge") == ["u2", "u3", "u4", "u5", "u6"]
     assert index.standing(0) == ("write", UnitState.FAILED)
     assert index.state_of(0, "judge") is UnitState.NOT_HERE
+    assert index.input_of(4) == b'{"unit_id":"u4","mood":"sad"}\n'
+    assert index.chunk_of(4) == "chunk_001"
 
 
 def test_a_detour_is_followed(make_run: Make, take: Take) -> None:
