@@ -96,11 +96,11 @@ def test_a_killed_run_ends_as_if_undisturbed(seed, warm, made, emulator, undistu
 def test_killed_while_units_are_on_their_way_back(warm, made, emulator, undisturbed, crash_root):
     """In a second round, too: whoever was sent back is asked no more than once for it."""
     run_dir = crash_root / "second-round"
-    for percent in range(30, 95, 3):
+    for nth in range(1, 40):
         shutil.rmtree(run_dir, ignore_errors=True)
         shutil.copytree(made, run_dir)
         emulator.forget(LATENCY_SECONDS)
-        warm.work(run_dir, kill_after=undisturbed.seconds * percent / 100)
+        warm.work(run_dir, kill_at=("settle.before_close", nth))
         chunks = runs.read(run_dir).state.chunks.values()
         if any(chunk.detours and chunk.due for chunk in chunks):
             break
