@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from runs import Liveness
 from tui.keymap import Context
-from tui.page import Page, bindings
+from tui.page import Line, Page, bindings
 from tui.paint import Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
 from tui.table import Column, Table
@@ -42,6 +42,14 @@ SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
     ("progress", lambda row: row.progress),
 )
 SPINS_PER_SECOND = 4
+EMPTY: tuple[Cell, ...] = (
+    (Part("No runs yet.", Tone.BOLD),),
+    (
+        Part("octobatch run NpcDialog --emulate", Tone.ACCENT),
+        Part(" makes one, and costs nothing."),
+    ),
+    (Part("It will be seen here while it is at work.", Tone.DIM),),
+)
 
 
 @dataclass(frozen=True)
@@ -121,9 +129,11 @@ class Home(Page):
 
     def body(self) -> ComposeResult:
         yield Input(id="filter", placeholder="filter runs by name, pipeline or state", compact=True)
+        yield Line(id="empty")
         yield Table(COLUMNS, RunRows((), datetime.now().astimezone()), id="runs")
 
     def on_mount(self) -> None:
+        self.query_one("#empty", Line).show_lines(EMPTY)
         self.query_one("#filter", Input).display = False
         self.query_one(Table).focus()
         self.set_interval(1 / SPINS_PER_SECOND, self._spin)
@@ -131,6 +141,7 @@ class Home(Page):
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.heading.show(crumbs("runs"), *totals(snapshot.rows))
+        self.query_one("#empty").display = not snapshot.rows
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:

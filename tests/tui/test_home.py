@@ -61,6 +61,17 @@ async def test_every_state_is_a_glyph_and_a_word_at_any_size(source, size):
     assert all(len(line) <= size[0] for line in shown.splitlines())
 
 
+async def test_where_there_is_no_run_it_is_said_how_to_make_one():
+    """And only there."""
+    empty = Shown()
+    async with OctobatchApp(empty).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "octobatch run NpcDialog --emulate" in screen_of(pilot.app)
+        empty.give(row("First_1"))
+        await pilot.pause()
+        assert "octobatch run NpcDialog" not in screen_of(pilot.app)
+
+
 async def test_a_run_is_found_as_one_types(pilot):
     await pilot.press("slash", *"paused")
     assert names(pilot) == ["Sailor"]
