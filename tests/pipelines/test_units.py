@@ -138,8 +138,8 @@ LINES = "\n".join(json.dumps(row) for row in ROWS) + "\n\n"
         ("items.json", json.dumps({"rows": ROWS}), "items_key: rows"),
         ("items.jsonl", LINES, ""),
         ("items.ndjson", LINES, ""),
-        ("items.JSONL.gz", gzip.compress(LINES.encode()), ""),
-        ("items.json.gz", gzip.compress(json.dumps(ROWS).encode()), ""),
+        ("items.JSONL.gz", gzip.compress(LINES.encode(), mtime=0), ""),
+        ("items.json.gz", gzip.compress(json.dumps(ROWS).encode(), mtime=0), ""),
         ("items.json", "\ufeff" + json.dumps(ROWS), ""),
     ],
 )
@@ -263,7 +263,7 @@ def test_lone_surrogates_do_not_enter(made):
         ("", "items.jsonl", '{"id": 1, "x": ' + "[" * 150 + "]" * 150 + "}", "nested deeper"),
         ("", "items.json", "[" * 9_000 + "]" * 9_000, "items.json"),
         ("", "items.json.gz", b"no gzip", "cannot be read: Not a gzipped file"),
-        ("", "items.json.gz", gzip.compress(b"[]")[:-9], "cannot be read"),
+        ("", "items.json.gz", gzip.compress(b"[]", mtime=0)[:-9], "cannot be read"),
     ],
 )
 def test_what_makes_no_unit_is_said_with_its_place(made, config, name, items, problem):
