@@ -58,8 +58,6 @@ async def opened(
         if launch.ask_again:
             _give_up_uncertain(run)
         _sweep(run)
-        if launch.retry_failures:
-            run.retry_failures()
         asked, purse = _asked(run.state.steps), _purse(run, launch.max_cost)
         desk = await stack.enter_async_context(
             opened_desk(
@@ -84,6 +82,9 @@ async def opened(
         if run.state.status is not Status.CANCELLED:
             run.set_status(Status.RUNNING)
         try:
+            if launch.retry_failures:
+                # Not before: a run that is complete, with units to do, would never be gone on with.
+                run.retry_failures()
             yield session
         except BaseException as error:
             _write_down(run, error)

@@ -4,8 +4,11 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 import runs
 from providers.emulator import client
+from providers.errors import MissingKey
 from runs import Run, Stage, Status
 from runs.retrying import write_retries
 from tasks.batch_lane import BatchLane, in_batches
@@ -16,6 +19,10 @@ from tests.tasks import test_batch_lane, test_rounds
 from tests.tasks.test_rounds import FANNED, FANNED_FILES, GOOD_AT, asked, rows, through
 
 make, mill = test_rounds.make, test_rounds.mill
+
+
+class _KilledError(Exception):
+    """Stands for `kill -9`."""
 
 
 async def retry(run_dir: Path) -> None:
@@ -110,6 +117,44 @@ def test_a_process_that_dies_before_it_says_so_has_done_nothing(mill):
     asyncio.run(retry(mill))
     assert (mill / "chunk_000_retry_000/input.jsonl").read_bytes() == made
     assert len(runs.read(mill).state.chunks) == 3
+
+
+def test_who_cannot_begin_leaves_a_complete_run_complete(mill, monkeypatch):
+    """A run that says it is complete while units of it are open would never be gone on with."""
+    asyncio.run(through(mill))
+    before = runs.totals(runs.read(mill).state)
+
+    def closed(*_args, **_more):
+        raise MissingKey("no key", "OPENAI_API_KEY")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.opening.opened_desk", closed)
+        with pytest.raises(MissingKey):
+            asyncio.run(retry(mill))
+    state = runs.read(mill).state
+    assert (state.status, runs.totals(state)) == (Status.COMPLETE, before)
+
+
+def test_who_is_killed_while_chunks_are_made_is_gone_on_with(mill, monkeypatch):
+    """The run is not complete from before the first of them is there."""
+    asyncio.run(through(mill))
+
+    made = Run.retry_failures
+
+    def dying(run: Run) -> int:
+        made(run)
+        raise _KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "retry_failures", dying)
+        patched.setattr("tasks.opening._write_down", lambda *_: None)  # nobody is left to do it
+        with pytest.raises(_KilledError):
+            asyncio.run(retry(mill))
+    state = runs.read(mill).state
+    assert runs.totals(state).open == 1
+    assert state.status is Status.RUNNING
+    asyncio.run(through(mill))
+    assert runs.totals(runs.read(mill).state).open == 0
 
 
 def test_what_failed_in_many_chunks_travels_in_one_batch(make_mill, url):
