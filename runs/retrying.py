@@ -1,7 +1,7 @@
 """Another chance for units that failed: in chunks of their own, beside those they failed in."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,11 +90,15 @@ class _Parent:
         sync_dir(self.run.dir)
 
 
-def _first(step: str, steps: Collection[StepSpec]) -> str:
-    """Return where a unit that failed at a step begins again."""
+def _first(step: str, steps: Sequence[StepSpec]) -> str:
+    """Return where a unit that failed at a step begins again: nothing ahead sends it further."""
     places = [spec.name for spec in steps]
-    ahead = list(steps)[places.index(step) :]
-    return min([step, *(spec.retry_step for spec in ahead if spec.retry_step)], key=places.index)
+    first = places.index(step)
+    for place, spec in reversed(list(enumerate(steps))):
+        # From the end on: a way back may lead before a step that sends back further still.
+        if place >= first and spec.retry_step:
+            first = min(first, places.index(spec.retry_step))
+    return places[first]
 
 
 def _by_step(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -157,6 +157,44 @@ def test_who_is_killed_while_chunks_are_made_is_gone_on_with(mill, monkeypatch):
     assert runs.totals(runs.read(mill).state).open == 0
 
 
+CROSSED = """\
+name: Mill
+items_source: items.jsonl
+max_retries: 1
+api: {provider: openai, model: gpt-6-luna}
+pipeline:
+  - {name: plan, template: ask.jinja2}
+  - {name: write, template: ask.jinja2}
+  - name: judge
+    scope: expression
+    expressions: {judged: draft}
+    retry_step: plan
+    rules: [{name: liked, expr: "draft >= 1", error: "it is {draft}"}]
+  - name: last
+    scope: expression
+    expressions: {read: draft}
+    retry_step: write
+    rules: [{name: enough, expr: "draft >= 2", error: "it is {draft}"}]
+"""
+CROSSED_FILES = {
+    "templates/ask.jinja2": "Ask for {{ unit_id }}.",
+    "rehearsal/plan.jinja2": '{"plan": 1}',
+    "rehearsal/write.jinja2": '{"draft": 1}',
+}
+
+
+def test_what_a_step_between_sends_back_further_begins_there(make):
+    """It failed at `last`, which sends to `write`; but behind that `judge` sends to `plan`."""
+    run_dir = make([{"id": "a"}], CROSSED, CROSSED_FILES)
+    asyncio.run(through(run_dir))
+    assert [row["step"] for row in rows(runs.read(run_dir), "failures").values()] == ["last"]
+    mend(run_dir, "write", "1", "{{ 0 if round < 2 else 2 }}")
+    asyncio.run(retry(run_dir))
+    view = runs.read(run_dir)
+    assert view.state.chunks["chunk_000_retry_000"].first == "plan"
+    assert list(rows(view, "results")) == ["a"]
+
+
 def test_what_failed_in_many_chunks_travels_in_one_batch(make_mill, url):
     said = "{{ 'x' * 99 if unit_id[-1] == '3' else 'w-' ~ unit_id }}"
     run_dir = make_mill(
