@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from providers import points
 from providers.batches import Line, LineEnd
@@ -14,7 +15,7 @@ from providers.neutral import Reply
 from providers.prices import Rate
 from runs import Attempt, Batch, RunPaths
 from runs.attempts import LOST, encode, told_of
-from runs.files import append, sync
+from runs.files import append, sync, sync_dir
 from runs.results import cut_torn_line
 from tasks.parcels import Addressed, addressed, sequence
 from tasks.policy import FailureClass
@@ -66,11 +67,13 @@ def harvest(
             without a line may have been paid; else it was not served.
     """
     requests = list(addressed(paths.index(batch.short)))
-    writer = _Histories(batch, paths, {row.chunk for row in requests})
     seen = bytearray(len(requests))
     counted: Counter[str] = Counter()
     spent = Decimal(0)
-    with paths.strays(batch.short).open("wb") as strays:
+    with (
+        _Histories(batch, paths, {row.chunk for row in requests}) as writer,
+        paths.strays(batch.short).open("wb") as strays,
+    ):
         for line in _lines(paths.downloaded(batch.short)):
             said = _read(line, read_line)
             number = None if said is None else sequence(batch.key, said.custom_id)
@@ -82,11 +85,10 @@ def harvest(
             counted[said.end.value] += 1
             spent += writer.keep(requests[number], said, read_reply, rate)
             points.at("settle.mid")
-    for number, row in enumerate(requests):
-        if not seen[number]:
-            counted["missing" if complete else LineEnd.UNSERVED] += 1
-            spent += writer.lose(row, "it is not among the results", paid=complete)
-    writer.close()
+        for number, row in enumerate(requests):
+            if not seen[number]:
+                counted["missing" if complete else LineEnd.UNSERVED] += 1
+                spent += writer.lose(row, "it is not among the results", paid=complete)
     return Harvest(
         answered=counted[LineEnd.ANSWERED],
         rejected=counted[LineEnd.REJECTED],
@@ -100,10 +102,9 @@ def harvest(
 def reject(batch: Batch, paths: RunPaths, message: str) -> None:
     """Write down that the provider will never accept the requests of a batch."""
     requests = list(addressed(paths.index(batch.short)))
-    writer = _Histories(batch, paths, {row.chunk for row in requests})
-    for row in requests:
-        writer.reject(row, message)
-    writer.close()
+    with _Histories(batch, paths, {row.chunk for row in requests}) as writer:
+        for row in requests:
+            writer.reject(row, message)
 
 
 def _read(line: bytes, read_line: Callable[[bytes], Line]) -> Line | None:
@@ -123,7 +124,10 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 class _Histories:
-    """Writers of many chunks' histories at one step, some of them open at a time."""
+    """Writers of many chunks' histories at one step, some of them open at a time.
+
+    Use it as a context manager: on the way out everything is on the disk, unless that failed.
+    """
 
     def __init__(self, batch: Batch, paths: RunPaths, chunks: set[str]) -> None:
         self._batch = batch
@@ -134,7 +138,24 @@ class _Histories:
             for name in told_of(self._path(chunk), batch=batch.key[:8])
         }
         self._open: dict[str, int] = {}
-        self._touched: set[str] = set()
+        # What a killed process told may be known to the kernel only: it is to be synced as well.
+        self._touched = {chunk for chunk, *_ in self._told}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._sync()
+        finally:
+            for descriptor in self._open.values():
+                os.close(descriptor)
 
     def keep(
         self,
@@ -171,12 +192,10 @@ class _Histories:
         self._write(row, error=error, possible_usd=possible)
         return _most(row) if paid else Decimal(0)
 
-    def close(self) -> None:
-        """See everything on the disk."""
+    def _sync(self) -> None:
         for chunk in self._touched:
             sync(self._opened(chunk))
-        for descriptor in self._open.values():
-            os.close(descriptor)
+            sync_dir(self._paths.chunk(chunk).dir)
 
     def _write(self, row: Addressed, **came: Any) -> None:
         if (row.chunk, row.unit_id, row.round, row.attempt) in self._told:

@@ -1,11 +1,14 @@
 """Questions on their way to a batch and back: written down, named, joined by name."""
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -188,6 +191,30 @@ def test_fetching_twice_is_fetching_once(seal, paths):
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b'{"torn": ')
     brought(paths, batch, [answer(batch, n) for n in range(3)])
     assert [len(rows) for rows in history(paths).values()] == [1, 1, 1]
+
+
+def test_what_a_killed_process_wrote_is_synced_before_the_batch_is_over(seal, paths, monkeypatch):
+    """Nobody knows whether the dead had come to that; behind it stands the journal's line."""
+    batch, _ = seal()
+    lines = [answer(batch, number) for number in range(3)]
+    brought(paths, batch, lines)
+    synced: list[tuple[int, int]] = []
+    monkeypatch.setattr("tasks.harvest.sync", lambda fd: synced.append(os.fstat(fd)[1:3]))
+    brought(paths, batch, lines)
+    assert synced == [paths.chunk("chunk_000").results("tell").stat()[1:3]]
+
+
+def test_a_full_disk_leaves_no_file_open(seal, paths, monkeypatch):
+    batch, _ = seal()
+    before = psutil.Process().num_fds()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("tasks.harvest.append", full)
+    with pytest.raises(OSError, match="no space left"):
+        brought(paths, batch, [answer(batch, 0)])
+    assert psutil.Process().num_fds() == before
 
 
 def test_what_is_missing_is_lost_and_may_have_been_paid(seal, paths):
