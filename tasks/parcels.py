@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -182,20 +182,22 @@ class Parcels:
         request_line: Callable[[str, bytes], bytes],
         at: datetime,
         *,
-        taken: Container[str] = (),
+        taken: Iterable[str] = (),
     ) -> Sealed:
         """Make the request file and the index, synced, and return the batch that they are for.
 
         Its key is made of the run, the step, who is asked what for which unit, and the words. What
         comes back unanswered may travel once more just as it is: a key that is taken is not used
-        again, or what the second batch brings would be taken for what the first one did.
+        again, or what the second batch brings would be taken for what the first one did. Nor is one
+        that begins alike: files and requests are called by the beginning.
         """
         wires, index = self._opened()
         wires.close()
         index.close()
         self._key.update(dumps([run, self.step, self.provider, self.model]))
         key = self._key.hexdigest()
-        while key in taken:
+        names = {other[:8] for other in taken}
+        while key[:8] in names:
             key = hashlib.sha256(key.encode()).hexdigest()
         file = self.paths.requests(key[:8])
         digest, size = self._write(file, key, request_line)

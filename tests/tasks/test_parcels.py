@@ -125,6 +125,15 @@ def test_what_travels_once_more_has_another_key(paths):
     assert len({key[:8] for key in keys}) == 3
 
 
+def test_no_two_batches_are_called_alike(seal, paths):
+    """Of ten thousand, two keys begin alike in one run of a hundred: one's files would be lost."""
+    batch, _ = seal(("a",))
+    parcels = make_parcels(paths)
+    parcels.add("chunk_000", asking("a"), b'{"say":"a"}', MOST)
+    again, _ = parcels.seal("run", request_line, AT, taken=(batch.short + "0" * 56,))
+    assert again.short != batch.short
+
+
 def test_the_same_asking_has_the_same_key(seal):
     assert seal().batch.key == seal().batch.key
     assert seal().batch.key != seal(("a", "b")).batch.key
