@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines import Error, Scope, Unit
 from runs import Attempt, Results, attempts, read_jsonl
-from tasks.first_wave import in_words
+from tasks.first_wave import Broken
 from tasks.session import Session
 from tasks.work import Due, Invalid, Nowhere, Open, Outcome, Returned, Skipped, Valid
 
@@ -51,7 +51,7 @@ async def canary(session: Session) -> None:
                 errors = [error for outcome in outcomes for error in _errors(outcome)]
                 session.pause(
                     f"canary: none of {len(birds)} units that went ahead passes {step.name}: "
-                    f"{in_words(errors)}"
+                    f"{Broken(errors)}"
                 )
                 # Who goes on with the run has read it.
                 session.relaunch(skip_canary=True)

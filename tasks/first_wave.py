@@ -8,7 +8,7 @@ from pipelines import Error, Passed
 from tasks.withholding import FOR_EXAMPLE
 from tasks.work import Due, Failed
 
-__all__ = ["LEAST_SHARE", "FirstWave", "in_words"]
+__all__ = ["LEAST_SHARE", "Broken", "FirstWave"]
 
 LEAST_SHARE = 0.5
 """Of first replies that pass, unless the pipeline or the launch says otherwise."""
@@ -18,11 +18,31 @@ TOP = 3
 MOST_CHARACTERS = 120
 
 
+class Broken:
+    """Rules that were broken: how often each, with an example. It grows with the rules only."""
+
+    def __init__(self, errors: Iterable[Error] = ()) -> None:
+        self._often: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+        self.add(errors)
+
+    def add(self, errors: Iterable[Error]) -> None:
+        """Take some more."""
+        for error in errors:
+            self._often[error.rule] += 1
+            self._examples.setdefault(error.rule, _short(error.message))
+
+    def __str__(self) -> str:
+        most = self._often.most_common(TOP)
+        counted = ", ".join(f"{number} x {rule}" for rule, number in most)
+        return counted + FOR_EXAMPLE + "; ".join(self._examples[rule] for rule, _ in most)
+
+
 @dataclass(slots=True)
 class _Seen:
     judged: int = 0
     passed: int = 0
-    errors: list[Error] = field(default_factory=list[Error])
+    broken: Broken = field(default_factory=Broken)
 
 
 @dataclass(slots=True)
@@ -44,7 +64,7 @@ class FirstWave:
         seen = self._steps.setdefault(step, _Seen())
         seen.judged += 1
         if isinstance(verdict, Failed):
-            seen.errors += verdict.errors[:1]
+            seen.broken.add(verdict.errors[:1])
         else:
             seen.passed += 1
 
@@ -61,20 +81,8 @@ class FirstWave:
             return None
         return (
             f"{seen.passed} of the first {seen.judged} replies of {step} pass, "
-            f"at least {self.least:.0%} should: {in_words(seen.errors)}"
+            f"at least {self.least:.0%} should: {seen.broken}"
         )
-
-
-def in_words(errors: Iterable[Error]) -> str:
-    """Return which rules were broken most, with an example each."""
-    often: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    for error in errors:
-        often[error.rule] += 1
-        examples.setdefault(error.rule, error.message)
-    most = often.most_common(TOP)
-    counted = ", ".join(f"{number} x {rule}" for rule, number in most)
-    return counted + FOR_EXAMPLE + "; ".join(_short(examples[rule]) for rule, _ in most)
 
 
 def _short(text: str) -> str:
