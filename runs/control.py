@@ -13,6 +13,7 @@ from runs.paths import RunPaths
 __all__ = ["Request", "Verb", "request", "requests"]
 
 PATIENCE_SECONDS = 10.0
+STALE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 
 
@@ -39,19 +40,25 @@ def request(paths: RunPaths, verb: Verb, *, patience_seconds: float = PATIENCE_S
     path = paths.control / f"{uuid.uuid4().hex}.json"
     write_whole(path, [dumps({"verb": verb.value})])
     deadline = time.monotonic() + patience_seconds
-    while path.exists() and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-    heard = not path.exists()
-    path.unlink(missing_ok=True)
-    return heard
+    try:
+        while path.exists() and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return not path.exists()
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def requests(paths: RunPaths) -> list[Request]:
-    """Return what is asked of the holder of a run; what cannot be read is not asked."""
+    """Return what is asked of the holder of a run; what cannot be read is not asked.
+
+    Nor is what was asked so long ago that nobody waits for it: who asked was killed meanwhile.
+    """
     found: list[Request] = []
     for path in sorted(paths.control.glob("*.json")):
         try:
-            found.append(Request(Verb(loads(path.read_bytes())["verb"]), path))
+            # Whatever the clock says: of the future are those of before it was put back.
+            if abs(time.time() - path.stat().st_mtime) < STALE_SECONDS:
+                found.append(Request(Verb(loads(path.read_bytes())["verb"]), path))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return found

@@ -205,7 +205,7 @@ def test_fetching_twice_is_fetching_once(seal, paths):
 def test_what_a_killed_process_wrote_is_synced_before_the_batch_is_over(seal, paths, monkeypatch):
     """Nobody knows whether the dead had come to that; behind it stands the journal's line."""
     batch, _ = seal()
-    lines = [answer(batch, number) for number in range(3)]
+    lines: list[object] = [answer(batch, number) for number in range(3)]
     brought(paths, batch, lines)
     synced: list[tuple[int, int]] = []
     monkeypatch.setattr("tasks.harvest.sync", lambda fd: synced.append(os.fstat(fd)[1:3]))
