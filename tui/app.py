@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from textual import work
 from textual.app import App
 from textual.color import Color
 from textual.message import Message
 
+from tui.copying import copy
 from tui.diff import Event
 from tui.home import Home
 from tui.page import Page
@@ -98,6 +100,12 @@ class OctobatchApp(App[None]):
     def say(self, text: str) -> None:
         """Say something in a corner for a while; it is never markup."""
         self.notify(text, markup=False)
+
+    @work(thread=True, group="copy")
+    def copy(self, text: str) -> None:
+        """Copy a text, and say by which way; a desktop's tools may take their time."""
+        told = copy(text, lambda text: self.call_from_thread(self.copy_to_clipboard, text))
+        self.call_from_thread(self.say, told)
 
     def freeze(self) -> None:
         """Hold the screen still, or let it go on."""
