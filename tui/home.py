@@ -8,11 +8,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Input
 
 from runs import Liveness
 from tui.keymap import Context
-from tui.page import Line, Page, bindings
+from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
 from tui.table import Column, Table
@@ -115,9 +114,10 @@ def _failed(run: RunRow) -> Cell:
     return (Part(big(run.failed), Tone.BAD if run.hard else Tone.SOFT),)
 
 
-class Home(Page):
+class Home(Filtered):
     """The table of runs."""
 
+    MAIN = "#runs"
     CONTEXT = Context.HOME
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
@@ -128,13 +128,12 @@ class Home(Page):
         self._frame = 0
 
     def body(self) -> ComposeResult:
-        yield Input(id="filter", placeholder="filter runs by name, pipeline or state", compact=True)
+        yield Filter("filter runs by name, pipeline or state")
         yield Line(id="empty")
         yield Table(COLUMNS, RunRows((), datetime.now().astimezone()), id="runs")
 
     def on_mount(self) -> None:
         self.query_one("#empty", Line).show_lines(EMPTY)
-        self.query_one("#filter", Input).display = False
         self.query_one(Table).focus()
         self.set_interval(1 / SPINS_PER_SECOND, self._spin)
 
@@ -145,7 +144,7 @@ class Home(Page):
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
-        words = self.query_one("#filter", Input).value.lower().split()
+        words = self.words.lower().split()
         found = [row for row in rows if all(word in _text(row) for word in words)]
         found.sort(key=SORTS[self._sort][1])
         return sorted(found, key=lambda row: row.liveness not in AT_WORK)
@@ -158,13 +157,6 @@ class Home(Page):
             self._frame += 1
             self.show(self._snapshot)
 
-    def on_input_changed(self) -> None:
-        if self._snapshot is not None:
-            self.show(self._snapshot)
-
-    def on_input_submitted(self) -> None:
-        self.query_one(Table).focus()
-
     def on_table_chosen(self) -> None:
         self.action_open()
 
@@ -173,22 +165,10 @@ class Home(Page):
         if isinstance(rows := table.rows, RunRows) and len(rows):
             self.octobatch.open_run(rows.runs[table.cursor].dir)
 
-    def action_filter(self) -> None:
-        found = self.query_one("#filter", Input)
-        found.display = True
-        found.focus()
-
-    def action_back(self) -> None:
-        """Show all again."""
-        found = self.query_one("#filter", Input)
-        found.value, found.display = "", False
-        self.query_one(Table).focus()
-
     def action_sort(self) -> None:
         self._sort = (self._sort + 1) % len(SORTS)
         self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        if self._snapshot is not None:
-            self.show(self._snapshot)
+        self.again()
 
     def action_archived(self) -> None:
         self.octobatch.toggle_archived()

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.events import Click
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tui.keymap import Context, Key, keys_of
 from tui.paint import Cell, Tone
@@ -18,7 +18,7 @@ from tui.snapshot import Snapshot
 if TYPE_CHECKING:
     from tui.app import OctobatchApp
 
-__all__ = ["KeyBar", "Line", "Page", "bindings"]
+__all__ = ["Filter", "Filtered", "KeyBar", "Line", "Page", "bindings"]
 
 ALWAYS = ("help", "command_palette")
 """The keys that lead to all others stand in every line of keys."""
@@ -98,6 +98,28 @@ def _takes(key: Key) -> int:
     return len(key.name) + len(key.label) + 3
 
 
+class Filter(Input):
+    """A line to type in what is to be shown; it is there only while it is in use."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder=placeholder, compact=True, id="filter")
+        self.display = False
+
+    def open(self, text: str | None = None) -> None:
+        """Show it, with other words in it if they are given."""
+        self.display = True
+        if text is not None:
+            self.value = text
+        self.focus()
+
+    def close(self) -> bool:
+        """Take it away with its words; return False if it was not there."""
+        if not self.display:
+            return False
+        self.value, self.display = "", False
+        return True
+
+
 class Page(Screen[None]):
     """A screen."""
 
@@ -154,3 +176,44 @@ class Page(Screen[None]):
 
     def action_quit(self) -> None:
         self.app.exit()
+
+
+class Filtered(Page):
+    """A screen that shows what one types of what there is."""
+
+    MAIN: ClassVar[str]
+    """What keys go to when nothing is typed."""
+
+    @property
+    def filter(self) -> Filter:
+        return self.query_one(Filter)
+
+    @property
+    def words(self) -> str:
+        """Return what is typed."""
+        return self.filter.value
+
+    def again(self) -> None:
+        """Show what is there in the light of what is typed."""
+        if self.octobatch.snapshot is not None:
+            self.show(self.octobatch.snapshot)
+
+    def leave(self) -> None:
+        """Go back to where one came from."""
+        super().action_back()
+
+    def on_input_changed(self) -> None:
+        self.again()
+
+    def on_input_submitted(self) -> None:
+        self.query_one(self.MAIN).focus()
+
+    def action_filter(self) -> None:
+        self.filter.open()
+
+    def action_back(self) -> None:
+        """Show all again; where all is shown, go back."""
+        if self.filter.close():
+            self.query_one(self.MAIN).focus()
+        else:
+            self.leave()

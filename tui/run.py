@@ -7,12 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Input
 
 from runs import Chunk, Counts, open_rounds
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.keymap import Context
-from tui.page import Line, Page, bindings
+from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import Cell, Part, Tone, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunDetail, Snapshot
 from tui.table import Column, Table
@@ -81,9 +80,10 @@ def _stage(chunk: Chunk) -> Cell:
     return (Part(f"{chunk.step} ", Tone.BOLD), Part(f"{word}{again}", tone))
 
 
-class RunPage(Page):
+class RunPage(Filtered):
     """One run."""
 
+    MAIN = "#chunks"
     CONTEXT = Context.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
@@ -99,14 +99,13 @@ class RunPage(Page):
             with Vertical(id="left"):
                 yield Line(id="boxes")
                 yield Table(COLUMNS, StepRows((), self.octobatch.now()), id="steps")
-                yield Input(id="filter", placeholder="filter chunks by name or state", compact=True)
+                yield Filter("filter chunks by name or state")
                 yield Table(CHUNKS, ChunkRows(()), id="chunks")
                 yield Line(id="ticker")
             with VerticalScroll(id="side"):
                 yield Line(id="facts")
 
     def on_mount(self) -> None:
-        self.query_one("#filter", Input).display = False
         self.query_one("#chunks", Table).focus()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -136,7 +135,7 @@ class RunPage(Page):
             rows.go_to(place)
 
     def _wanted(self, run: RunDetail) -> list[Chunk]:
-        words = self.query_one("#filter", Input).value.lower().split()
+        words = self.words.lower().split()
         found = [
             chunk
             for chunk in run.state.chunks.values()
@@ -144,18 +143,12 @@ class RunPage(Page):
         ]
         return sorted(found, key=SORTS[self._sort][1])
 
-    def _again(self) -> None:
-        if self.octobatch.snapshot is not None:
-            self.show(self.octobatch.snapshot)
-
     def on_resize(self) -> None:
-        self._again()
+        self.again()
 
-    def on_input_changed(self) -> None:
-        self._again()
-
-    def on_input_submitted(self) -> None:
-        self.query_one("#chunks", Table).focus()
+    def leave(self) -> None:
+        """Show all runs again."""
+        self.octobatch.close_run()
 
     def action_step(self, by: int) -> None:
         """Choose another step."""
@@ -164,26 +157,12 @@ class RunPage(Page):
         names = [step.name for step in self._run.steps]
         place = names.index(self._step) if self._step in names else 0
         self._step = names[max(0, min(place + by, len(names) - 1))]
-        self._again()
-
-    def action_filter(self) -> None:
-        found = self.query_one("#filter", Input)
-        found.display = True
-        found.focus()
-
-    def action_back(self) -> None:
-        """Show all chunks again; from there, back to the runs."""
-        found = self.query_one("#filter", Input)
-        if found.display:
-            found.value, found.display = "", False
-            self.query_one("#chunks", Table).focus()
-            return
-        self.octobatch.close_run()
+        self.again()
 
     def action_sort(self) -> None:
         self._sort = (self._sort + 1) % len(SORTS)
         self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        self._again()
+        self.again()
 
 
 def totals(run: RunDetail) -> tuple[Cell, ...]:

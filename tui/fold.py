@@ -1,0 +1,45 @@
+"""Lines folded to a width: at spaces where there are any, else wherever the width ends."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.cells import chop_cells
+
+from tui.paint import Cell, Part
+
+__all__ = ["fold", "folded"]
+
+LEAST_WIDTH = 8
+
+
+def folded(lines: Iterable[Cell], width: int) -> list[Cell]:
+    """Return lines as rows of at most `width` cells; an empty line is an empty row."""
+    return [row for line in lines for row in _rows(line, max(LEAST_WIDTH, width))]
+
+
+def fold(text: str, width: int) -> Iterator[str]:
+    """Yield the pieces of a text, none wider than `width` cells; together they are the text."""
+    at = 0
+    while at < len(text):
+        piece = chop_cells(text[at : at + width], width)[0]
+        if at + len(piece) < len(text) and text[at + len(piece)] != " ":
+            space = piece.rfind(" ", len(piece) // 2)
+            piece = piece[: space + 1] or piece
+        yield piece
+        at += len(piece)
+
+
+def _rows(line: Cell, width: int) -> Iterator[Cell]:
+    if not any(part.text for part in line):
+        yield ()
+        return
+    parts = [part for part in line if part.text]
+    for piece in fold("".join(part.text for part in parts), width):
+        row: list[Part] = []
+        left = len(piece)
+        while left:
+            part = parts[0]
+            row.append(Part(part.text[:left], part.tone))
+            rest = part.text[left:]
+            left -= len(row[-1].text)
+            parts = [Part(rest, part.tone), *parts[1:]] if rest else parts[1:]
+        yield tuple(row)
