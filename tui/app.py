@@ -46,7 +46,7 @@ class OctobatchApp(App[None]):
         self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
         self._begin_with = run
-        self._frozen = False
+        self.frozen = False
         self._archived = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -77,7 +77,7 @@ class OctobatchApp(App[None]):
 
     def on_octobatch_app_read(self, message: Read) -> None:
         """Show what is newer than what is shown."""
-        if self._frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
+        if self.frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
             return
         self.snapshot = message.snapshot
         if isinstance(self.screen, Page):
@@ -109,9 +109,9 @@ class OctobatchApp(App[None]):
 
     def freeze(self) -> None:
         """Hold the screen still, or let it go on."""
-        self._frozen = not self._frozen
-        self.say("Frozen: = goes on." if self._frozen else "Live again.")
-        if not self._frozen:
+        self.frozen = not self.frozen
+        self.say("Frozen: = goes on." if self.frozen else "Live again.")
+        if not self.frozen:
             self.source.poke()
 
     def toggle_archived(self) -> None:

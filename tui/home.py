@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -157,13 +158,14 @@ class Home(Filtered):
             self._frame += 1
             self.show(self._snapshot)
 
-    def on_table_chosen(self) -> None:
-        self.action_open()
+    @property
+    def run_dir(self) -> Path | None:
+        key = self.query_one(Table).key
+        return key if isinstance(key, Path) else None
 
     def action_open(self) -> None:
-        table = self.query_one(Table)
-        if isinstance(rows := table.rows, RunRows) and len(rows):
-            self.octobatch.open_run(rows.runs[table.cursor].dir)
+        if self.run_dir is not None:
+            self.octobatch.open_run(self.run_dir)
 
     def action_sort(self) -> None:
         self._sort = (self._sort + 1) % len(SORTS)

@@ -14,6 +14,14 @@ class Context(StrEnum):
     EVERYWHERE = "everywhere"
     HOME = "runs"
     RUN = "run"
+    LOG = "file"
+    TEXT = "text"
+    FILES = "files"
+    UNIT = "unit"
+
+
+VIEWERS = frozenset({Context.LOG, Context.TEXT, Context.FILES, Context.UNIT})
+"""Only there may a letter that holds everywhere mean something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Key:
     """Of one whose action comes later: the command that does it today."""
     shown: bool = True
     """Whether it may stand in the footer."""
+    only: tuple[Context, ...] = ()
+    """Where it holds, of one that has no meaning elsewhere."""
 
     @property
     def later(self) -> bool:
@@ -56,6 +66,8 @@ _NAMES = {
     "equals_sign": "=",
     "question_mark": "?",
     "ctrl+p": "^p",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "left": "←",
     "right": "→",
 }
@@ -63,27 +75,66 @@ _NAMES = {
 _EVERYWHERE = (
     Key("enter", "open", "Open", "Open what the cursor is on."),
     Key("escape", "back", "Back", "Go back to where you came from."),
-    Key("slash", "filter", "Filter", "Show only what matches, as you type; Escape shows all."),
-    Key("comma", "sort", "Sort", "Sort by the next column; once more, the other way round."),
+    Key(
+        *("slash", "filter", "Filter", "Show only what matches, as you type; Escape shows all."),
+        only=(Context.HOME, Context.RUN, Context.LOG, Context.FILES),
+    ),
+    Key(
+        *("comma", "sort", "Sort", "Sort by something else, again and again."),
+        only=(Context.HOME, Context.RUN, Context.FILES),
+    ),
     Key("question_mark", "help", "Keys", "The keys that hold here, to search in."),
     Key("ctrl+p", "command_palette", "Commands", "Everything that can be done, by name."),
     Key("p", "pipelines", "Pipelines", "The pipelines.", instead="octobatch check PIPELINE"),
-    Key("l", "log", "Log", "The log of the run.", instead="tail -f RUN/RUN_LOG.txt"),
-    Key("f", "files", "Files", "The files of the run.", instead="octobatch info RUN"),
+    Key("l", "log", "Log", "The log of the run, as it grows."),
+    Key("f", "files", "Files", "The files of the run."),
     Key("n", "new", "New", "Start a run.", instead="octobatch run PIPELINE"),
     Key("r", "go_on", "Go on", "Go on with the run.", instead="octobatch resume RUN"),
     Key("k", "stop", "Stop…", "Pause the run, or give it up.", instead="octobatch pause RUN"),
     Key("x", "archive", "Archive", "Put the run away.", instead="mv RUN into runs/_archive"),
-    Key("h", "archived", "Archived", "Show archived runs too, or hide them."),
+    Key(
+        *("h", "archived", "Archived", "Show archived runs too, or hide them."),
+        only=(Context.HOME,),
+    ),
     Key("d", "doctor", "Doctor", "Look what is wrong.", instead="octobatch tidy --dry-run"),
     Key("g", "report", "Report", "A report of the run.", instead="octobatch info RUN"),
-    Key("space", "mark", "Mark", "Mark a row, or unmark it."),
+    Key("space", "mark", "Mark", "Mark a row, or unmark it.", only=(Context.HOME,)),
     Key("equals_sign", "freeze", "Freeze", "Hold the screen still; reading goes on behind it."),
     Key("f5", "reread", "Reread", "Read everything anew, now.", shown=False),
     Key("q", "quit", "Quit", "Leave. Runs go on."),
 )
 
 _RUN = (
+    Key("u", "switch", "Units", "Units, or chunks."),
+    Key("left", "step(-1)", "Step", "The step before.", shown=False),
+    Key("right", "step(1)", "Step", "The next step.", shown=False),
+)
+
+_TAKE = (
+    Key("c", "copy", "Copy", "Copy what is shown."),
+    Key("s", "save", "Save", "Save what is shown to a file in the current directory."),
+    Key("p", "path", "Path", "Copy the path of the file."),
+)
+
+_BESIDE = (
+    Key("left_square_bracket", "other(-1)", "Previous", "The one before, of those shown."),
+    Key("right_square_bracket", "other(1)", "Next", "The next one, of those shown."),
+)
+
+_LOG = (
+    Key("w", "follow", "Follow", "Stay at the end as it grows; going up stops that."),
+    *_TAKE,
+)
+
+_UNIT = (
+    Key("l", "view('reply')", "Reply", "What the model said, and what is wrong with it."),
+    Key("m", "view('prompt')", "Prompt", "What the model was asked."),
+    Key("t", "view('tree')", "Tree", "Its data as a tree."),
+    Key("r", "view('raw')", "Raw", "Its data as JSON, with line numbers."),
+    Key("i", "view('history')", "History", "Each asking, with its cost."),
+    Key("a", "copy_case", "Copy case", "Copy all there is to know, for an assistant."),
+    *_BESIDE,
+    *_TAKE,
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
 )
@@ -93,11 +144,17 @@ KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
         Context.EVERYWHERE: _EVERYWHERE,
         Context.HOME: (),
         Context.RUN: _RUN,
+        Context.LOG: _LOG,
+        Context.TEXT: (*_BESIDE, *_TAKE),
+        Context.FILES: _TAKE,
+        Context.UNIT: _UNIT,
     }
 )
 
 
 def keys_of(context: Context) -> list[Key]:
-    """Return the keys that hold in a context, its own first."""
+    """Return the keys that hold in a context, its own first; they hide others of their letters."""
     own = KEYS[context] if context is not Context.EVERYWHERE else ()
-    return [*own, *KEYS[Context.EVERYWHERE]]
+    taken = {key.key for key in own}
+    shared = (key for key in KEYS[Context.EVERYWHERE] if key.key not in taken)
+    return [*own, *(key for key in shared if not key.only or context in key.only)]

@@ -108,6 +108,8 @@ class LineFile:
 
     def _span(self, begin: int, end: int) -> tuple[int, int]:
         """Return where the first of some lines begins, and where the last one ends."""
+        if begin >= len(self._begins):
+            return 0, 0  # it was begun anew meanwhile, and is shorter
         ends = self._begins[end] if end < len(self._begins) else self._read
         return self._begins[begin], ends
 

@@ -1,6 +1,7 @@
 """What all screens share: a heading, a line of keys, and what keys do that hold everywhere."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from runs import RunPaths
 from tui.keymap import Context, Key, keys_of
 from tui.paint import Cell, Tone
 from tui.snapshot import Snapshot
@@ -155,6 +157,12 @@ class Page(Screen[None]):
         if len(self.app.screen_stack) > 2:  # noqa: PLR2004 - Textual's own screen, and the first of ours
             self.app.pop_screen()
 
+    def on_table_chosen(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Show more of what the cursor is on; where nothing is, nothing happens."""
+
     def action_later(self, action: str) -> None:
         """Say of a key whose action is still to come what does it today."""
         key = next(key for key in keys_of(self.CONTEXT) if key.action == action)
@@ -167,6 +175,28 @@ class Page(Screen[None]):
 
     def action_command_palette(self) -> None:
         self.app.action_command_palette()
+
+    @property
+    def run_dir(self) -> Path | None:
+        """Return the run that keys are about; None if there is none."""
+        return None
+
+    def action_log(self) -> None:
+        from tui.file import FilePage  # it is a page itself
+
+        if run := self._chosen_run():
+            self.app.push_screen(FilePage(run, RunPaths(run).run_log.name, follow=True))
+
+    def action_files(self) -> None:
+        from tui.files import FilesPage  # it is a page itself
+
+        if run := self._chosen_run():
+            self.app.push_screen(FilesPage(run))
+
+    def _chosen_run(self) -> Path | None:
+        if self.run_dir is None:
+            self.octobatch.say("There is no run here.")
+        return self.run_dir
 
     def action_freeze(self) -> None:
         self.octobatch.freeze()

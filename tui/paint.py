@@ -17,6 +17,7 @@ __all__ = [
     "cost",
     "crumbs",
     "share_of",
+    "sized",
     "span",
     "state",
     "step_bar",
@@ -83,6 +84,16 @@ def span(time: timedelta) -> str:
     if time < A_DAY:
         return f"{hours} h {minutes % 60:02}"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def sized(size: int) -> str:
+    """Return a number of bytes in at most seven characters: 812 B, 12.3 kB, 4.5 MB."""
+    number, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the last one holds whatever is left
+        if number < THOUSAND:
+            break
+        number /= THOUSAND
+    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
 
 
 def crumbs(*places: str) -> Cell:

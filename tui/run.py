@@ -1,6 +1,7 @@
 """A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -145,6 +146,10 @@ class RunPage(Filtered):
 
     def on_resize(self) -> None:
         self.again()
+
+    @property
+    def run_dir(self) -> Path | None:
+        return self._run.row.dir if self._run is not None else None
 
     def leave(self) -> None:
         """Show all runs again."""

@@ -37,5 +37,5 @@ def test_every_key_is_explained():
 
 def test_what_comes_later_says_what_does_it_today():
     assert {key.action for key in KEYS[Context.EVERYWHERE] if key.later} == {
-        *("new", "go_on", "stop", "archive", "doctor", "report", "pipelines", "log", "files")
+        *("new", "go_on", "stop", "archive", "doctor", "report", "pipelines")
     }
