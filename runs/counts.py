@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from runs.chunks import Chunk
     from runs.state import RunState
 
-__all__ = ["Counts", "Totals", "current_step", "hinted", "merged", "open_rounds", "step_counts"]
+__all__ = ["ANSWERED", "Counts", "Totals", "current_step", "hinted", "merged", "open_rounds", "step_counts"]
 __all__ += ["summed", "total_usd", "totals"]
 
 

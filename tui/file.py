@@ -70,7 +70,6 @@ class FilePage(Viewer, Filtered):
 
     CONTEXT = Context.LOG
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
-    MAIN = "#lines"
 
     def __init__(self, run: Path, name: str, *, follow: bool = False) -> None:
         """Show a file of a run, by its name in there; at its end if it is to be followed."""

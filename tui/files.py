@@ -113,7 +113,6 @@ class FilesPage(Viewer, Filtered):
 
     CONTEXT = Context.FILES
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
-    MAIN = "#files"
 
     def __init__(self, run: Path) -> None:
         super().__init__()

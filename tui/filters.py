@@ -18,8 +18,9 @@ class Order(StrEnum):
     """In which order units are shown."""
 
     INPUT = "input"
-    ID = "id"
     STATE = "state"
+    """Those that failed first."""
+    ID = "id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Selection:
     def previous(self, unit: int) -> int | None:
         """Return the unit before this one; None at the beginning."""
         return self._beside(unit, -1)
+
+    def place(self, unit: int) -> int | None:
+        """Return where a unit stands; None if it is not among them."""
+        if self.order is Order.INPUT:
+            place = bisect_left(self.units, unit)
+            return place if place < len(self.units) and self.units[place] == unit else None
+        return self.units.index(unit) if unit in self.units else None
 
     def _beside(self, unit: int, way: int) -> int | None:
         """Return the neighbour; where a unit has left the selection, that of its old place."""

@@ -17,11 +17,17 @@ def folded(lines: Iterable[Cell], width: int) -> list[Cell]:
 
 
 def fold(text: str, width: int) -> Iterator[str]:
-    """Yield the pieces of a text, none wider than `width` cells; together they are the text."""
+    """Yield the pieces of a text, none wider than `width` cells; together they are the text.
+
+    Only a space at the end of a piece may stand beyond the width: nobody sees it.
+    """
     at = 0
     while at < len(text):
-        piece = chop_cells(text[at : at + width], width)[0]
-        if at + len(piece) < len(text) and text[at + len(piece)] != " ":
+        pieces = chop_cells(text[at : at + width], width)
+        piece = pieces[0] if pieces else text[at : at + width]  # nothing in it has a width
+        if text[at + len(piece) : at + len(piece) + 1] == " ":
+            piece += " "
+        elif at + len(piece) < len(text):
             space = piece.rfind(" ", len(piece) // 2)
             piece = piece[: space + 1] or piece
         yield piece

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from runs import Liveness
 from tui.keymap import Context
 from tui.page import Filter, Filtered, Line, bindings
-from tui.paint import Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
+from tui.paint import AT_WORK, Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
 from tui.table import Column, Table
 
@@ -27,14 +27,13 @@ COLUMNS = (
     Column("units", 6, right=True, rank=3),
     Column("valid", 6, right=True, rank=2),
     Column("failed", 6, right=True, rank=1),
-    Column("cost", 10, right=True, rank=5),
+    Column("cost", 11, right=True, rank=5),
     Column("left", 8, right=True, rank=6),
     Column("took", 8, right=True, rank=8),
     Column("lane", 8, rank=7),
     Column("started", 11, rank=9),
     Column("state", 34, wide=True),
 )
-AT_WORK = frozenset({Liveness.ACTIVE, Liveness.DEFERRED, Liveness.STUCK})
 SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
     ("newest", lambda row: -row.created.timestamp()),
     ("cost", lambda row: -float(row.cost_usd or 0)),
@@ -118,7 +117,6 @@ def _failed(run: RunRow) -> Cell:
 class Home(Filtered):
     """The table of runs."""
 
-    MAIN = "#runs"
     CONTEXT = Context.HOME
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 

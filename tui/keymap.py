@@ -20,6 +20,8 @@ class Context(StrEnum):
     UNIT = "unit"
 
 
+LISTS = (Context.HOME, Context.RUN, Context.LOG, Context.FILES)
+"""Where there is a list to search and to choose from."""
 VIEWERS = frozenset({Context.LOG, Context.TEXT, Context.FILES, Context.UNIT})
 """Only there may a letter that holds everywhere mean something else."""
 
@@ -73,11 +75,11 @@ _NAMES = {
 }
 
 _EVERYWHERE = (
-    Key("enter", "open", "Open", "Open what the cursor is on."),
+    Key("enter", "open", "Open", "Open what the cursor is on.", only=LISTS),
     Key("escape", "back", "Back", "Go back to where you came from."),
     Key(
         *("slash", "filter", "Filter", "Show only what matches, as you type; Escape shows all."),
-        only=(Context.HOME, Context.RUN, Context.LOG, Context.FILES),
+        only=LISTS,
     ),
     Key(
         *("comma", "sort", "Sort", "Sort by something else, again and again."),

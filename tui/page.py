@@ -16,6 +16,7 @@ from runs import RunPaths
 from tui.keymap import Context, Key, keys_of
 from tui.paint import Cell, Tone
 from tui.snapshot import Snapshot
+from tui.table import Table
 
 if TYPE_CHECKING:
     from tui.app import OctobatchApp
@@ -211,8 +212,10 @@ class Page(Screen[None]):
 class Filtered(Page):
     """A screen that shows what one types of what there is."""
 
-    MAIN: ClassVar[str]
-    """What keys go to when nothing is typed."""
+    @property
+    def main(self) -> Table:
+        """Return what keys go to when nothing is typed."""
+        return self.query_one(Table)
 
     @property
     def filter(self) -> Filter:
@@ -236,7 +239,7 @@ class Filtered(Page):
         self.again()
 
     def on_input_submitted(self) -> None:
-        self.query_one(self.MAIN).focus()
+        self.main.focus()
 
     def action_filter(self) -> None:
         self.filter.open()
@@ -244,6 +247,6 @@ class Filtered(Page):
     def action_back(self) -> None:
         """Show all again; where all is shown, go back."""
         if self.filter.close():
-            self.query_one(self.MAIN).focus()
+            self.main.focus()
         else:
             self.leave()

@@ -9,6 +9,7 @@ from runs import Liveness
 from tui.snapshot import RunRow, StepView
 
 __all__ = [
+    "AT_WORK",
     "Cell",
     "Part",
     "Tone",
@@ -49,9 +50,11 @@ class Part(NamedTuple):
 
 Cell: TypeAlias = tuple[Part, ...]
 
+AT_WORK = frozenset({Liveness.ACTIVE, Liveness.DEFERRED, Liveness.STUCK})
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FULL, PARTLY, EMPTY = "━", "╍", "─"
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+A_TENTH_OF_A_CENT = Decimal("0.001")
 THOUSAND, MILLION = 1_000, 1_000_000
 
 
@@ -68,7 +71,7 @@ def cost(usd: Decimal | None, *, emulated: bool = False) -> str:
     """Return what something has cost: in brackets if nothing was paid, a dash if nobody knows."""
     if usd is None:
         return "–"  # noqa: RUF001
-    digits = 2 if usd >= 1 or usd == 0 else 4
+    digits = 2 if usd >= 1 or usd == 0 else 4 if usd >= A_TENTH_OF_A_CENT else 6
     words = f"${usd:,.{digits}f}"
     return f"({words})" if emulated else words
 

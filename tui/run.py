@@ -1,21 +1,27 @@
 """A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
 
+import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
-from runs import Chunk, Counts, open_rounds
+from runs import Chunk, Counts, RunPaths, RunState, open_rounds
+from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.keymap import Context
 from tui.page import Filter, Filtered, Line, bindings
-from tui.paint import Cell, Part, Tone, big, cost, crumbs, share_of, span, state
+from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, share_of, span, state
+from tui.roster import UnitRows, columns
 from tui.snapshot import RunDetail, Snapshot
 from tui.table import Column, Table
+from tui.unit import UnitPage
+from tui.units import UnitIndex
 
 __all__ = ["RunPage"]
 
@@ -26,10 +32,14 @@ CHUNKS = (
     Column("valid", 7, right=True, rank=1),
     Column("failed", 7, right=True, rank=2),
     Column("asked", 7, right=True, rank=3),
-    Column("cost", 10, right=True, rank=4),
+    Column("cost", 11, right=True, rank=4),
 )
 NONE: Mapping[str, Counts] = MappingProxyType({})
 TICKER_LINES = 4
+CHUNK_WORDS = "chunks by name or state"
+LOOK_SECONDS = 1.0
+A_LOOK_SECONDS = 0.3
+"""As long is read before what is known so far is shown."""
 SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
     ("place", lambda _: 0),
     ("failed", lambda chunk: -chunk.lost),
@@ -84,7 +94,6 @@ def _stage(chunk: Chunk) -> Cell:
 class RunPage(Filtered):
     """One run."""
 
-    MAIN = "#chunks"
     CONTEXT = Context.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
@@ -93,6 +102,11 @@ class RunPage(Filtered):
         self._run: RunDetail | None = None
         self._sort = 0
         self._step: str | None = None
+        self._units: UnitIndex | None = None
+        """Of a run whose units were asked for."""
+        self._order = Order.INPUT
+        self._chosen = asyncio.Event()
+        """Set when other units are to be shown, or the same anew."""
 
     def body(self) -> ComposeResult:
         yield Line(id="totals")
@@ -100,14 +114,24 @@ class RunPage(Filtered):
             with Vertical(id="left"):
                 yield Line(id="boxes")
                 yield Table(COLUMNS, StepRows((), self.octobatch.now()), id="steps")
-                yield Filter("filter chunks by name or state")
+                yield Filter(f"filter {CHUNK_WORDS}")
                 yield Table(CHUNKS, ChunkRows(()), id="chunks")
+                yield Table((), ChunkRows(()), id="units")
                 yield Line(id="ticker")
             with VerticalScroll(id="side"):
                 yield Line(id="facts")
 
     def on_mount(self) -> None:
-        self.query_one("#chunks", Table).focus()
+        self.query_one("#units").display = False
+        self.main.focus()
+
+    @property
+    def main(self) -> Table:
+        return self.query_one("#units" if self._shows_units else "#chunks", Table)
+
+    @property
+    def _shows_units(self) -> bool:
+        return self.query_one("#units").display
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.run is None:
@@ -118,7 +142,10 @@ class RunPage(Filtered):
         self.heading.show(crumbs("runs", run.row.name), state(run.row))
         self.query_one("#totals", Line).show(*totals(run))
         self._show_flow(run, snapshot)
-        self.query_one("#chunks", Table).show(ChunkRows(self._wanted(run), open_rounds(run.state)))
+        if self._shows_units:
+            self._chosen.set()
+        else:
+            self._show_chunks(run)
         self.query_one("#ticker", Line).show_lines(
             [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
         )
@@ -134,6 +161,30 @@ class RunPage(Filtered):
         rows.show(StepRows(run.steps, snapshot.at, rows.width_of("progress")))
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
+
+    def _show_chunks(self, run: RunDetail) -> None:
+        wanted = self._wanted(run)
+        title = told_of(len(wanted), len(run.state.chunks), "chunks")
+        self.query_one("#chunks", Table).show(ChunkRows(wanted, open_rounds(run.state)), title)
+
+    @work(exclusive=True, group="units")
+    async def _keep_units(self, units: UnitIndex) -> None:
+        """Show the units that are wanted, read and chosen in a thread, as often as it is asked."""
+        table, shown_in = self.query_one("#units", Table), self._order
+        while True:
+            await self._chosen.wait()
+            self._chosen.clear()
+            if self._run is None or not self._shows_units:
+                continue
+            state, words, order = self._run.state, self.words, self._order
+            whole, chosen = await asyncio.to_thread(_choose, units, state, words, order)
+            title = told_of(len(chosen.units), len(units), "units")
+            table.show(UnitRows(units, chosen), title if whole else f"{title}…")
+            if order is not shown_in:
+                shown_in = order
+                table.go_to(0)
+            if not whole:
+                self._chosen.set()
 
     def _wanted(self, run: RunDetail) -> list[Chunk]:
         words = self.words.lower().split()
@@ -164,10 +215,58 @@ class RunPage(Filtered):
         self._step = names[max(0, min(place + by, len(names) - 1))]
         self.again()
 
+    def action_switch(self) -> None:
+        """Show units instead of chunks, or chunks instead of units."""
+        if self._run is None:
+            return
+        self.filter.close()
+        units, chunks = self.query_one("#units", Table), self.query_one("#chunks", Table)
+        units.display, chunks.display = chunks.display, units.display
+        if self._units is None:
+            self._units = UnitIndex(RunPaths(self._run.row.dir), self._run.state)
+            units.use(columns(len(self._units.steps)))
+            self._keep_units(self._units)
+            self.set_interval(LOOK_SECONDS, self._look_again)
+        words = "units: state:failed step:name chunk:name, or a part of an id; !not"
+        self.filter.placeholder = f"filter {words if self._shows_units else CHUNK_WORDS}"
+        self.main.focus()
+        self.again()
+
+    def _look_again(self) -> None:
+        """Units are answered one by one while their chunk's round is open."""
+        if self.is_current and self._run is not None and self._run.row.liveness in AT_WORK:
+            self._chosen.set()
+
+    def action_open(self) -> None:
+        """Show the units of a chunk, or one of them."""
+        rows, key = self.main.rows, self.main.key
+        if isinstance(rows, UnitRows) and isinstance(key, int) and self._run is not None:
+            self.app.push_screen(UnitPage(self._run, rows, key))
+        elif isinstance(key, str):
+            self.action_switch()
+            self.filter.open(f"chunk:{key}")
+            self.main.focus()
+
     def action_sort(self) -> None:
+        if self._shows_units:
+            orders = list(Order)
+            self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+            self.octobatch.say(f"Sorted by {self._order}.")
+            self._chosen.set()
+            return
         self._sort = (self._sort + 1) % len(SORTS)
         self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
         self.again()
+
+
+def _choose(units: UnitIndex, state: RunState, words: str, order: Order) -> tuple[bool, Selection]:
+    whole = units.look(state, most_seconds=A_LOOK_SECONDS)
+    return whole, select(units, words, order)
+
+
+def told_of(shown: int, all_: int, what: str) -> str:
+    """Return how many of how many are shown."""
+    return f"{shown:,} {what}" if shown == all_ else f"{shown:,} of {all_:,} {what}"
 
 
 def totals(run: RunDetail) -> tuple[Cell, ...]:

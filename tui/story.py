@@ -77,12 +77,6 @@ class StepStory:
     left: Mapping[str, Any] | None
     """Its fields as it went on; None if it did not."""
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Return the places in the last reply that did not pass."""
-        last = self.verdicts[-1] if self.verdicts and self.left is None else None
-        return tuple(error.path for error in last.errors) if last else ()
-
 
 @dataclass(frozen=True, slots=True)
 class Story:

@@ -1,7 +1,7 @@
 """A table of any size: only the lines that are seen are made."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from rich.cells import cell_len, set_cell_size
@@ -93,15 +93,24 @@ class Table(ScrollView, can_focus=True):
 
     # --- what it shows
 
-    def show(self, rows: Rows) -> None:
-        """Show other rows; the cursor stays on its row, or where it was."""
+    def show(self, rows: Rows, title: str | None = None) -> None:
+        """Show other rows; the cursor stays on its row, or where it was.
+
+        A title is that of the first column from now on.
+        """
         self._rows = rows
+        if title is not None:
+            self._columns = (replace(self._columns[0], title=title), *self._columns[1:])
         place = None if self._key is None else rows.place(self._key)
         self.virtual_size = Size(0, len(rows) + 1)
         last = max(0, len(rows) - 1)
         self.set_reactive(Table.cursor, min(self.cursor, last) if place is None else place)
         self._key = self.key
         self.refresh()
+
+    def use(self, columns: Sequence[Column]) -> None:
+        """Have other columns from now on; rows that fit them are still to be shown."""
+        self._columns = tuple(columns)
 
     @property
     def rows(self) -> Rows:

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from runs import Chunk, ChunkPaths, Chunks, RunPaths, RunState, Stage, detour_ids, is_retry, loads
 from runs.attempts import RAW
+from runs.counts import ANSWERED
 from runs.jsonl import read_jsonl
 from tui.stamps import UNREADABLE, Stamp, stamp_of
 
@@ -37,6 +38,8 @@ class UnitState(IntEnum):
     SENT_BACK = 7
     """To an earlier step, or to another chunk, to be made anew."""
     FAILED = 8
+    """What a model said does not pass."""
+    FAILED_BY_FAULT = 9
 
     @property
     def word(self) -> str:
@@ -289,8 +292,9 @@ class _Standing:
             unit_id = record["unit_id"]
             if (place := places.get(unit_id)) is None:
                 continue
-            moved = unit_id in elsewhere
-            rows[at][place] = UnitState.SENT_BACK if moved else UnitState.FAILED
+            answered = record.get("failure_stage") in ANSWERED
+            failed = UnitState.FAILED if answered else UnitState.FAILED_BY_FAULT
+            rows[at][place] = UnitState.SENT_BACK if unit_id in elsewhere else failed
             for later in rows[at + 1 :]:
                 later[place] = UnitState.NOT_HERE
 

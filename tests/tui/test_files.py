@@ -9,7 +9,7 @@ from tests.tui.test_home import screen_of
 from tests.tui.test_run import comes
 from tui.app import OctobatchApp
 from tui.file import FilePage, LinePage, LineRows, toned
-from tui.files import EntryRows, FilesPage, entries, natural
+from tui.files import EntryRows, entries, natural
 from tui.paint import Tone
 from tui.reader import Reader
 from tui.table import Table

@@ -8,6 +8,7 @@ import runs
 from runs import Run, RunPaths
 from tui.filters import Order, select
 from tui.story import story
+from tui.telling import failing
 from tui.units import UnitIndex, UnitState
 
 Make = Callable[..., Path]
@@ -112,7 +113,7 @@ def test_a_story_has_every_asking_and_verdict(make_run: Make, take: Take) -> Non
     write, judge = told.steps
     assert [asking.round for asking in write.askings] == [1, 2]
     assert [verdict.sent_back_to for verdict in judge.verdicts] == ["write", None]
-    assert judge.paths == ("$.tone",)
+    assert failing(judge) == {"$.tone": "kind"}
     assert judge.entered == {"unit_id": "u0", "mood": "sad", "write": "said"}
     assert judge.left is None
     assert write.askings[0].reply == "about u0␛[31m"

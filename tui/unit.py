@@ -1,0 +1,265 @@
+"""A unit: what it was, what was asked about it, what came of it, and what is wrong."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
+
+from runs import RunPaths, RunState
+from tui import telling
+from tui.cases import ShownPrompt, case, prompt_of
+from tui.clean import clean
+from tui.keymap import Context
+from tui.page import Line, bindings
+from tui.paint import Cell, Part, Tone, cost, crumbs
+from tui.reading import Reading
+from tui.roster import UnitRows
+from tui.snapshot import RunDetail, Snapshot
+from tui.story import StepStory, Story, story
+from tui.telling import REPLY, children, data_of, failing, leaf
+from tui.viewer import Viewer
+
+__all__ = ["UnitPage"]
+
+VIEWS = ("reply", "prompt", "tree", "raw", "history")
+TELLING: Mapping[str, Callable[[StepStory], list[Cell]]] = MappingProxyType(
+    {"reply": telling.reply, "raw": telling.raw, "history": telling.history}
+)
+MOST_CHILDREN = 500
+"""Of one object or array in the tree; the raw view shows all."""
+UNFIT = re.compile(r"[^\w.-]+")
+LONGEST_NAME = 80
+
+
+class DataTree(Tree[tuple[str, Any]]):
+    """Data as a tree: a node's children are made when it is opened."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"datatree--bad", "datatree--dim"}
+
+    def __init__(self) -> None:
+        super().__init__("data")
+        self.show_root = False
+        self._failing: Mapping[str, str] = {}
+
+    def show(self, data: Mapping[str, Any], broken: Mapping[str, str]) -> None:
+        """Show other data; the places that do not pass are marked, and opened."""
+        self._failing = broken
+        self.clear()
+        for name, value in data.items():
+            self._add(self.root, name, f"{name}$" if name != REPLY else "$", value)
+        for node in self.root.children:
+            node.expand()
+        self.root.expand()
+
+    def on_tree_node_expanded(self, event: Tree.NodeExpanded[tuple[str, Any]]) -> None:
+        self._grow(event.node)
+
+    def _grow(self, node: TreeNode[tuple[str, Any]]) -> None:
+        if node.data is None or node.children:
+            return
+        path, value = node.data
+        for number, (name, below, inner) in enumerate(children(value, path)):
+            if number == MOST_CHILDREN:
+                node.add_leaf(Text(f"… {len(value) - number:,} more: R shows all", self._dim))
+                return
+            self._add(node, clean(str(name)), below, inner)
+
+    def _add(self, to: TreeNode[tuple[str, Any]], name: str, path: str, value: Any) -> None:
+        label = Text().append(f"{name} ", self._dim).append(leaf(value))
+        if (rule := self._failing.get(path)) is not None:
+            bad = self.get_component_rich_style("datatree--bad", partial=True)
+            label = Text(f"{name} {leaf(value)}  ← {rule}", bad)
+        if not isinstance(value, (dict, list)) or not value:
+            to.add_leaf(label, (path, value))
+            return
+        node = to.add(label, (path, value))
+        if any(place.startswith(path) for place in self._failing):
+            node.expand()
+
+    @property
+    def _dim(self) -> Any:
+        return self.get_component_rich_style("datatree--dim", partial=True)
+
+
+class UnitPage(Viewer):
+    """One unit at one of its steps, in one of five views."""
+
+    CONTEXT = Context.UNIT
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+
+    def __init__(self, run: RunDetail, rows: UnitRows, unit: int) -> None:
+        """Show a unit of those that were chosen; its neighbours are theirs."""
+        super().__init__()
+        self._run = run
+        self._rows = rows
+        self._unit = unit
+        self._view = VIEWS[0]
+        self._step: str | None = None
+        self._story: Story | None = None
+        self._prompt: tuple[StepStory, ShownPrompt] | None = None
+
+    def body(self) -> ComposeResult:
+        yield Line(id="way")
+        yield Line(id="views")
+        yield Reading()
+        yield DataTree()
+
+    def on_mount(self) -> None:
+        self._show_view()
+        self._read()
+
+    @property
+    def run_dir(self) -> Path | None:
+        return self._run.row.dir
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Read the unit anew when its chunk has moved."""
+        if snapshot.run is None or snapshot.run.row.dir != self._run.row.dir:
+            return
+        chunk = self._rows.index.chunk_of(self._unit)
+        moved = snapshot.run.state.chunks[chunk] is not self._run.state.chunks[chunk]
+        self._run = snapshot.run
+        if moved:
+            self._read()
+
+    # --- what there is to know
+
+    @work(exclusive=True, group="story")
+    async def _read(self) -> None:
+        index, state = self._rows.index, self._run.state
+        chunk, unit_id = index.chunk_of(self._unit), index.id_of(self._unit)
+        try:
+            self._story = await asyncio.to_thread(self._told, state, chunk, unit_id)
+        except OSError as error:
+            self.octobatch.say(f"The unit cannot be read: {clean(str(error))}")
+            return
+        if self._step is None:
+            self._step, _ = index.standing(self._unit)
+        await self._show()
+
+    def _told(self, state: RunState, chunk: str, unit_id: str) -> Story:
+        return story(RunPaths(self._run.row.dir), state, chunk, unit_id)
+
+    @property
+    def _at(self) -> StepStory | None:
+        steps = self._story.steps if self._story is not None else ()
+        return next((step for step in steps if step.step == self._step), None)
+
+    async def _asked(self, at: StepStory) -> ShownPrompt:
+        """Return the prompt, rendered in a thread, and once."""
+        if self._prompt is None or self._prompt[0] is not at:
+            self._prompt = at, await asyncio.to_thread(prompt_of, self._run.row.dir, at)
+        return self._prompt[1]
+
+    # --- showing it
+
+    async def _show(self) -> None:
+        told, at = self._story, self._at
+        if told is None or at is None:
+            return
+        self.heading.show(
+            crumbs(self._run.row.name, told.unit_id),
+            (Part(f"{told.chunk} · ", Tone.DIM), Part(self._cost(told), Tone.DIM)),
+        )
+        self.query_one("#way", Line).show(*_way(told, at))
+        self._show_view()
+        if self._view == "tree":
+            self.query_one(DataTree).show(data_of(at), failing(at))
+        else:
+            self.query_one(Reading).show(await self._lines(at))
+
+    def _cost(self, told: Story) -> str:
+        return cost(told.cost_usd, emulated=self._run.row.emulate)
+
+    async def _lines(self, at: StepStory) -> list[Cell]:
+        if self._view == "prompt":
+            return telling.prompt(await self._asked(at))
+        return TELLING[self._view](at)
+
+    def _show_view(self) -> None:
+        tree, reading = self.query_one(DataTree), self.query_one(Reading)
+        tree.display, reading.display = self._view == "tree", self._view != "tree"
+        (tree if tree.display else reading).focus()
+        said = [(Part(f" {v} ", Tone.ACCENT if v == self._view else Tone.DIM),) for v in VIEWS]
+        self.query_one("#views", Line).show(*said)
+
+    # --- keys
+
+    @work(exclusive=True, group="view")
+    async def _again(self) -> None:
+        await self._show()
+
+    def action_view(self, view: str) -> None:
+        """Show another side of the unit."""
+        self._view = view
+        self._again()
+
+    def action_step(self, by: int) -> None:
+        """Show the unit at another step."""
+        if self._story is None:
+            return
+        names = [step.step for step in self._story.steps]
+        place = names.index(self._step) if self._step in names else 0
+        self._step = names[max(0, min(place + by, len(names) - 1))]
+        self._again()
+
+    def action_other(self, by: int) -> None:
+        """Show another unit of those that were chosen, at the step it stands at."""
+        chosen = self._rows.chosen
+        unit = chosen.next(self._unit) if by > 0 else chosen.previous(self._unit)
+        if unit is None:
+            self.octobatch.say("There is none after it." if by > 0 else "There is none before it.")
+            return
+        self._unit, self._step = unit, None
+        self._read()
+
+    @work(exclusive=True, group="case")
+    async def action_copy_case(self) -> None:
+        """Copy the whole case, for an assistant."""
+        if (told := self._story) is None or (at := self._at) is None:
+            return
+        row = self._run.row
+        self.octobatch.copy(await asyncio.to_thread(case, row.dir, row.pipeline, told, at))
+
+    # --- as text
+
+    def text(self) -> str:
+        if (at := self._at) is None:
+            return ""
+        if self._view == "prompt":
+            lines = telling.prompt(self._prompt[1]) if self._prompt is not None else []
+        elif self._view == "tree":
+            lines = telling.raw(at, numbered=False)
+        else:
+            lines = TELLING[self._view](at)
+        return "".join("".join(part.text for part in line) + "\n" for line in lines)
+
+    @property
+    def file(self) -> Path:
+        chunk = RunPaths(self._run.row.dir).chunk(self._rows.index.chunk_of(self._unit))
+        return chunk.results(self._step) if self._step is not None else chunk.input
+
+    @property
+    def saved_as(self) -> str:
+        unit_id = UNFIT.sub("_", self._rows.index.id_of(self._unit))[:LONGEST_NAME]
+        return f"{self._run.row.name}_{unit_id}_{self._step}_{self._view}.txt"
+
+
+def _way(told: Story, at: StepStory) -> tuple[Cell, ...]:
+    """Return the steps of a unit, that which is shown among them."""
+    cells: list[Cell] = []
+    for number, step in enumerate(told.steps):
+        here = step is at
+        joint = (Part(" ─▶ ", Tone.DIM),) if number else ()
+        name = Part(f" {step.step}", Tone.ACCENT if here else Tone.PLAIN)
+        cells.append((*joint, telling.outcome(step), name))
+    return tuple(cells)
