@@ -266,7 +266,8 @@ class Session:
     def cancel(self) -> None:
         """Give the run up, at its vendors as well."""
         self.cancelled = True
-        self.pause("cancelled")
+        self.pause(Status.CANCELLED)
+        self._say_so()
 
     def heed(self) -> None:
         """Do what other processes ask of this run."""
@@ -282,6 +283,13 @@ class Session:
     def interrupt(self) -> None:
         """Pause because a person or the system asks for it."""
         self.pause("interrupted")
+        self._say_so()
+
+    def _say_so(self) -> None:
+        """Journal that the run is about to stop: what is under way may take its time to land."""
+        if self.run.state.status is Status.RUNNING:
+            with contextlib.suppress(OSError):  # a full disk pauses it anyway
+                self.run.set_status(Status.RUNNING, reason=self.paused_for)
 
     def time_is_up(self) -> None:
         """Pause because the run was to be worked on for so long at most."""

@@ -11,6 +11,7 @@ from textual.message import Message
 from tui.copying import copy
 from tui.diff import Event
 from tui.home import Home
+from tui.notices import Notices
 from tui.page import Page
 from tui.run import RunPage
 from tui.snapshot import Snapshot
@@ -46,6 +47,7 @@ class OctobatchApp(App[None]):
         self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
         self._begin_with = run
+        self._notices = Notices()
         self.frozen = False
         self._archived = False
 
@@ -76,7 +78,9 @@ class OctobatchApp(App[None]):
         self.source.stop()
 
     def on_octobatch_app_read(self, message: Read) -> None:
-        """Show what is newer than what is shown."""
+        """Show what is newer than what is shown, and say what has happened."""
+        for said in self._notices.of(message.snapshot, message.events):
+            self.say(said)
         if self.frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
             return
         self.snapshot = message.snapshot

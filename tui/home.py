@@ -134,10 +134,12 @@ class Home(Filtered):
     def on_mount(self) -> None:
         self.query_one("#empty", Line).show_lines(EMPTY)
         self.query_one(Table).focus()
-        self.set_interval(1 / SPINS_PER_SECOND, self._spin)
+        self._spinner = self.set_interval(1 / SPINS_PER_SECOND, self._spin, pause=True)
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        spins = any(row.liveness is Liveness.ACTIVE for row in snapshot.rows)
+        (self._spinner.resume if spins else self._spinner.pause)()
         self.heading.show(crumbs("runs"), *totals(snapshot.rows))
         self.query_one("#empty").display = not snapshot.rows
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
@@ -148,11 +150,12 @@ class Home(Filtered):
         found.sort(key=SORTS[self._sort][1])
         return sorted(found, key=lambda row: row.liveness not in AT_WORK)
 
+    def on_screen_suspend(self) -> None:
+        self._spinner.pause()
+
     def _spin(self) -> None:
-        """Turn the spinners, as long as there are any in sight."""
-        if self._snapshot is None or not self.is_current:
-            return
-        if any(row.liveness is Liveness.ACTIVE for row in self._snapshot.rows):
+        """Turn the spinners; where there are none, nothing turns."""
+        if self._snapshot is not None and self.is_current:
             self._frame += 1
             self.show(self._snapshot)
 

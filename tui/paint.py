@@ -156,6 +156,12 @@ def state(row: RunRow, frame: int = 0) -> Cell:
 
 def _states(row: RunRow, spinner: str) -> tuple[str, str, Tone]:
     if row.liveness is Liveness.ACTIVE:
+        if row.reason:  # it is about to stop
+            return (
+                spinner,
+                "cancelling" if row.reason == Liveness.CANCELLED else "pausing",
+                Tone.SOFT,
+            )
         return spinner, "active", Tone.GOOD
     if row.liveness is Liveness.COMPLETE and row.failed:
         return "✓", f"complete, {big(row.failed)} failed", Tone.BAD if row.hard else Tone.SOFT

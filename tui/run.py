@@ -122,6 +122,7 @@ class RunPage(Filtered):
                 yield Line(id="facts")
 
     def on_mount(self) -> None:
+        self.heading.show(crumbs("runs"), (Part("reading…", Tone.DIM),))
         self.query_one("#units").display = False
         self.main.focus()
 

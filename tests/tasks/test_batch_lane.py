@@ -298,6 +298,13 @@ def test_a_request_is_heeded_by_who_holds_the_run(make_mill, url):
 
     asyncio.run(asked())
     assert runs.read(run_dir).state.status is Status.PAUSED
+    # Before it stood still, it said that it would.
+    told = (runs.loads(line.partition(b" ")[2]) for line in paths.journal.read_bytes().splitlines())
+    stands = [line for line in told if line["event"] == "status"]
+    assert [(line["status"], line["reason"]) for line in stands[-2:]] == [
+        ("running", "interrupted"),
+        ("paused", "interrupted"),
+    ]
 
 
 def test_a_request_that_nobody_hears_is_taken_back(make_mill):

@@ -92,6 +92,8 @@ def all_kinds() -> list[RunRow]:
             created=NOW - timedelta(hours=12),
             cost_usd=Decimal("18.4"),
         ),
+        row("Halting_20261123_130000", reason="interrupted", **none),
+        row("Leaving_20261123_130001", reason="cancelled", **none),
         row("Judge_20261122_181500", Liveness.DETACHED, progress=0.37, **none),
         row("Probe_20261122_101500", Liveness.STUCK, progress=0.12, **none),
         row("Sailor_20261122_090000", Liveness.PAUSED, reason="cap: $5.00 of $5.00", **none),

@@ -44,7 +44,7 @@ def screen_of(app) -> str:
 
 
 async def test_those_at_work_come_first_then_the_newest(pilot):
-    assert names(pilot)[:4] == ["NpcDialog", "Probe", "Nightly", "Judge"]
+    assert names(pilot)[:5] == ["NpcDialog", "Halting", "Leaving", "Probe", "Nightly"]
     assert pilot.app.screen.__class__ is Home
 
 
@@ -54,7 +54,16 @@ async def test_every_state_is_a_glyph_and_a_word_at_any_size(source, size):
     async with OctobatchApp(source).run_test(size=size) as pilot:
         await pilot.pause()
         shown = screen_of(pilot.app)
-    for words in ("active", "◷ deferred", "◌ detached", "! stuck", "‖ paused", "· pending"):
+    for words in (
+        "active",
+        "pausing",
+        "cancelling",
+        "◷ deferred",
+        "◌ detached",
+        "! stuck",
+        "‖ paused",
+        "· pending",
+    ):
         assert words in shown
     for words in ("✓ complete", "✓ complete, 7 failed", "✗ failed", "⊘ cancelled", "? Keys"):
         assert words in shown
