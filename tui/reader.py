@@ -21,7 +21,7 @@ Publish: TypeAlias = Callable[[Snapshot, tuple[Event, ...]], object]
 
 ARCHIVE = "_archive"
 ACTIVE_SECONDS = 0.5
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 1.0
 UNFOCUSED_SECONDS = 5.0
 GOES_ON = frozenset({Liveness.ACTIVE, Liveness.STUCK})
 
@@ -38,7 +38,8 @@ class Reader:
         self._root = root
         self._publish = publish
         self._clock = clock
-        self._rows: dict[Path, Row] = {}
+        self._rows: dict[str, Row] = {}
+        """By their folders, as texts: there may be many, and a look is to cost next to nothing."""
         self._opened: Opened | None = None
         self._archived = False
         self._focused = True
@@ -90,7 +91,8 @@ class Reader:
         if not self._focused:
             return UNFOCUSED_SECONDS
         rows = self._last.rows if self._last else ()
-        return ACTIVE_SECONDS if any(r.liveness in GOES_ON for r in rows) else IDLE_SECONDS
+        active = self._opened is not None or any(r.liveness in GOES_ON for r in rows)
+        return ACTIVE_SECONDS if active else IDLE_SECONDS
 
     def look(self) -> Snapshot:
         """Look now; publish and return what there is to see."""
@@ -114,18 +116,17 @@ class Reader:
     def _detail(self, at: datetime) -> RunDetail | None:
         if self._opened is None:
             return None
-        return self._opened.look(self._row(self._opened.dir), at)
+        return self._opened.look(self._row(str(self._opened.dir)), at)
 
     def _table(self, at: datetime, run: RunDetail | None) -> tuple[RunRow, ...]:
         """Return all rows in their order; the same object if none has changed."""
         found: list[RunRow] = []
         there = set(self._folders())
+        opened_dir = str(self._opened.dir) if self._opened is not None else None
         for folder in there:
-            opened = run is not None and run.row.dir == folder
-            row = run.row if run and opened else self._row(folder).look(at)
+            row = run.row if run and folder == opened_dir else self._row(folder).look(at)
             if row is not None:
                 found.append(row)
-        opened_dir = self._opened and self._opened.dir
         for gone in self._rows.keys() - there - {opened_dir}:
             del self._rows[gone]
         found.sort(key=lambda row: (row.created, row.name), reverse=True)
@@ -135,26 +136,24 @@ class Reader:
             return was
         return tuple(found)
 
-    def _row(self, folder: Path) -> Row:
+    def _row(self, folder: str) -> Row:
         row = self._rows.get(folder)
         if row is None:
-            archived = folder.parent.name == ARCHIVE
-            row = self._rows[folder] = Row(folder, archived=archived)
+            run = Path(folder)
+            row = self._rows[folder] = Row(run, archived=run.parent.name == ARCHIVE)
         return row
 
-    def _folders(self) -> Iterator[Path]:
-        yield from _runs_in(self._root)
-        if self._archived:
-            yield from _runs_in(self._root / ARCHIVE)
+    def _folders(self) -> Iterator[str]:
+        for parent in (self._root, self._root / ARCHIVE)[: 2 if self._archived else 1]:
+            for folder in _folders_in(parent):
+                if folder in self._rows or is_run(Path(folder)):
+                    yield folder
 
 
-def _runs_in(folder: Path) -> Iterator[Path]:
-    """Yield the runs in a folder."""
+def _folders_in(folder: Path) -> list[str]:
+    """Return what may be runs in a folder."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.path for entry in entries if entry.name[0] not in "_."]
+            return [entry.path for entry in entries if entry.name[0] not in "_."]
     except OSError:
-        return
-    for name in names:
-        if is_run(path := Path(name)):
-            yield path
+        return []

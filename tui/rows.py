@@ -41,6 +41,7 @@ class Row:
     def __init__(self, run_dir: Path, *, archived: bool) -> None:
         """Take a run's folder; nothing is read before the first look."""
         self._run = RunPaths(run_dir)
+        self._files = str(self._run.summary), str(self._run.journal)
         self._archived = archived
         self._stamps: tuple[Stamp | None, Stamp | None] | None = None
         self._state: RunState | None = None
@@ -74,11 +75,10 @@ class Row:
             self._state, self._stamps = state, None
             return
         self._state = None
-        stamps = stamp_of(self._run.summary), stamp_of(self._run.journal)
+        summary, journal = stamps = stamp_of(self._files[0]), stamp_of(self._files[1])
         if stamps == self._stamps:
             return
         self._stamps = stamps
-        summary, journal = stamps
         if summary and journal and journal.mtime_ns - summary.mtime_ns < BEHIND:
             try:
                 self._take(*self._of_summary())
@@ -101,7 +101,7 @@ class Row:
     def _judged(self, row: RunRow, at: datetime) -> RunRow:
         """Return the row with what the lock and the clock say of it."""
         if self._status not in {Status.PENDING, Status.RUNNING}:
-            return replace(row, trouble=self._trouble)
+            return replace(row, trouble=self._trouble) if row.trouble != self._trouble else row
         try:
             alive = liveness_of(self._run, self._status, row.waiting, at)
         except OSError:

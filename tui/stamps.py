@@ -1,5 +1,6 @@
 """Whether a file has changed since it was read, without reading it."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +21,10 @@ class Stamp(NamedTuple):
     inode: int
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: Path | str) -> Stamp | None:
     """Return the stamp of a file; None if there is none."""
     try:
-        told = path.stat()
+        told = os.stat(path)  # noqa: PTH116 - four times as fast where the path is a text
     except OSError:
         return None
     return Stamp(told.st_mtime_ns, told.st_size, told.st_ino)
