@@ -1,25 +1,110 @@
-"""`python -m tui [RUN]`: the screens."""
+"""`python -m tui [RUN]`, and `octobatch tui`: the screens, and what shows them elsewhere."""
 
-import argparse
-from functools import partial
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import runs
-from tui.app import OctobatchApp
-from tui.reader import Reader
+import click
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tui.source import Source
+
+__all__ = ["command"]
+
+THEME = "tokyo-night"
 
 
-def main(run: str | None = None) -> None:
-    """Show all runs, or begin with one.
+class Refused(click.ClickException):
+    """What was asked for cannot be done, and why."""
 
-    Raises:
-        RunError: there is none that this could mean.
-    """
-    OctobatchApp(partial(Reader, runs.runs_root()), runs.resolve(run) if run else None).run()
+    exit_code = 2
+
+
+class ThemeName(click.ParamType[str]):
+    """A theme that there is."""
+
+    name = "theme"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name as it is."""
+        from textual.theme import BUILTIN_THEMES
+
+        if value not in BUILTIN_THEMES:
+            self.fail(f"{value!r} is none; there are {', '.join(BUILTIN_THEMES)}", param, ctx)
+        return value
+
+
+@click.command("tui")
+@click.argument("run", required=False)
+@click.option("--dump", is_flag=True, help="Print what the screen shows, and end.")
+@click.option("--json", "as_json", is_flag=True, help="With --dump: for other programs.")
+@click.option(
+    "--theme",
+    type=ThemeName(),
+    envvar="TEXTUAL_THEME",
+    default=THEME,
+    show_default=True,
+    help="Colours; ^p changes them, too.",
+)
+def command(
+    run: str | None,
+    *,
+    dump: bool,
+    as_json: bool,
+    theme: str,
+) -> None:
+    """Look at all runs, or begin with RUN: a name, the beginning of one, a path, or `last`."""
+    if as_json and not dump:
+        raise click.UsageError("--json goes with --dump.")
+    run_dir = _found(run)
+    if dump:
+        _dump(run_dir, as_json=as_json)
+    else:
+        _show(run_dir, theme)
+
+
+def _found(run: str | None) -> Path | None:
+    import runs
+    from tui.clean import clean
+
+    try:
+        return runs.resolve(run) if run else None
+    except runs.RunError as error:
+        raise Refused(clean(str(error), lines=True)) from error
+
+
+def _dump(run: Path | None, *, as_json: bool) -> None:
+    from runs import dumps
+    from tui.dump import document, seen, text
+    from tui.printing import columns, print_lines
+
+    snapshot = seen(_root(), run)
+    if as_json:
+        click.echo(dumps(document(snapshot), pretty=True))
+    else:
+        print_lines(text(snapshot, columns()))
+
+
+def _show(run: Path | None, theme: str) -> None:
+    from functools import partial
+
+    from tui.app import OctobatchApp
+    from tui.reader import Reader
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
+        raise Refused("There is no terminal here. --dump prints what it would show.")
+    connect: Callable[..., Source] = partial(Reader, _root())
+    OctobatchApp(connect, run, theme=theme).run()
+
+
+def _root() -> Path:
+    from runs import runs_root
+
+    return runs_root()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tui", description="Look at runs.")
-    parser.add_argument("run", nargs="?", help="begin with this run: a name, a prefix or `last`")
-    main(parser.parse_args().run)
+    command(prog_name="python -m tui")

@@ -41,9 +41,22 @@ class OctobatchApp(App[None]):
             self.snapshot = snapshot
             self.events = events
 
-    def __init__(self, connect: Connect, run: Path | None = None) -> None:
-        """Show what a source reads; begin with `run`, if one is named."""
+    def __init__(
+        self,
+        connect: Connect,
+        run: Path | None = None,
+        *,
+        theme: str = "tokyo-night",
+    ) -> None:
+        """Show what a source reads.
+
+        Args:
+            connect: makes the source.
+            run: what to begin with; None is Home.
+            theme: the name of one of Textual's.
+        """
         super().__init__()
+        self.theme = theme
         self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
         self._begin_with = run
@@ -58,7 +71,6 @@ class OctobatchApp(App[None]):
         return {"dim": Color.parse(ground).blend(Color.parse(light), DIM).hex}
 
     def on_mount(self) -> None:
-        self.theme = "tokyo-night"
         self.push_screen(Home())
         if self._begin_with is not None:
             self.open_run(self._begin_with)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +14,10 @@ from tui.keymap import Context
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
+from tui.sums import sums
 from tui.table import Column, Table
 
-__all__ = ["Home"]
+__all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
 BAR = 14
 COLUMNS = (
@@ -148,7 +148,7 @@ class Home(Filtered):
         words = self.words.lower().split()
         found = [row for row in rows if all(word in _text(row) for word in words)]
         found.sort(key=SORTS[self._sort][1])
-        return sorted(found, key=lambda row: row.liveness not in AT_WORK)
+        return in_order(found)
 
     def on_screen_suspend(self) -> None:
         self._spinner.pause()
@@ -182,21 +182,22 @@ class Home(Filtered):
         table.refresh()
 
 
+def in_order(rows: Sequence[RunRow]) -> list[RunRow]:
+    """Return runs, those at work first; else they stay as they are."""
+    return sorted(rows, key=lambda row: row.liveness not in AT_WORK)
+
+
 def _text(row: RunRow) -> str:
     return f"{row.name} {row.pipeline} {row.liveness} {row.lane} {row.reason or ''}".lower()
 
 
 def totals(rows: Sequence[RunRow]) -> tuple[Cell, ...]:
     """Return all runs in a line."""
-    active = sum(row.liveness in AT_WORK for row in rows)
-    done = sum(row.liveness is Liveness.COMPLETE for row in rows)
-    failed = sum(row.liveness is Liveness.FAILED for row in rows)
-    paid = sum((row.cost_usd or Decimal(0) for row in rows if not row.emulate), Decimal(0))
-    tokens = sum(row.tokens for row in rows)
-    pipelines = len({row.pipeline for row in rows})
+    all_ = sums(rows)
     return (
-        (Part(f"{active} at work", Tone.GOOD if active else Tone.DIM),),
-        (Part(f" · {done} complete"),),
-        (Part(f" · {failed} failed", Tone.BAD),) if failed else (),
-        (Part(f" · {cost(paid)} · {big(tokens)} tokens · {pipelines} pipelines", Tone.DIM),),
+        (Part(f"{all_.at_work} at work", Tone.GOOD if all_.at_work else Tone.DIM),),
+        (Part(f" · {all_.complete} complete"),),
+        (Part(f" · {all_.failed} failed", Tone.BAD),) if all_.failed else (),
+        (Part(f" · {cost(all_.cost_usd)} · {big(all_.tokens)} tokens", Tone.DIM),),
+        (Part(f" · {all_.pipelines} pipelines", Tone.DIM),),
     )

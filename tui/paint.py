@@ -17,6 +17,7 @@ __all__ = [
     "big",
     "cost",
     "crumbs",
+    "share",
     "share_of",
     "sized",
     "span",
@@ -108,9 +109,14 @@ def crumbs(*places: str) -> Cell:
     )
 
 
+def share(row: RunRow) -> float:
+    """Return how far a run is, 0 to 1; one that is at its end is through, whatever failed."""
+    return 1.0 if row.liveness is Liveness.COMPLETE else row.progress
+
+
 def share_of(row: RunRow) -> str:
-    """Return how far a run is; one that is at its end is through, whatever failed."""
-    return "100%" if row.liveness is Liveness.COMPLETE else f"{int(row.progress * 100)}%"
+    """Return how far a run is, in whole percent."""
+    return f"{int(share(row) * 100)}%"
 
 
 def bar(width: int, *shares: tuple[float, Tone]) -> Cell:

@@ -23,7 +23,7 @@ from tui.table import Column, Table
 from tui.unit import UnitPage
 from tui.units import UnitIndex
 
-__all__ = ["RunPage"]
+__all__ = ["CHUNKS", "ChunkRows", "RunPage", "all_of", "facts", "totals"]
 
 CHUNKS = (
     Column("chunk", 18),
@@ -67,10 +67,7 @@ class ChunkRows:
     def cells(self, place: int) -> tuple[Cell, ...]:
         """Return a chunk, a cell for each of `CHUNKS`."""
         chunk = self.chunks[place]
-        counted = [*chunk.counts.values()]
-        if chunk.name in self._now:
-            counted.append(self._now[chunk.name])
-        whole = sum(counted, start=Counts())
+        whole = all_of(chunk, self._now)
         return (
             (Part(chunk.name),),
             _stage(chunk),
@@ -80,6 +77,14 @@ class ChunkRows:
             (Part(big(whole.attempts), Tone.DIM),),
             (Part(cost(whole.cost_usd), Tone.DIM),),
         )
+
+
+def all_of(chunk: Chunk, now: Mapping[str, Counts]) -> Counts:
+    """Return what a chunk has taken, at all steps, its open round included."""
+    counted = [*chunk.counts.values()]
+    if chunk.name in now:
+        counted.append(now[chunk.name])
+    return sum(counted, start=Counts())
 
 
 def _stage(chunk: Chunk) -> Cell:

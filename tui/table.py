@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from tui.paint import Cell, Part, Tone
 
-__all__ = ["Column", "Rows", "Table"]
+__all__ = ["GAP", "Column", "Rows", "Table", "aligned", "fit", "layout"]
 
 GAP = 2
 """Cells between columns."""
@@ -159,25 +159,11 @@ class Table(ScrollView, can_focus=True):
 
     def columns(self) -> list[tuple[int, Column, int]]:
         """Return the columns that there is room for: their place, themselves, their width."""
-        there = list(enumerate(self._columns))
-        while len(there) > 1 and self._needed(there) > self.size.width:
-            worst = max(there, key=lambda one: one[1].rank)
-            if worst[1].rank == 0:
-                break
-            there.remove(worst)
-        spare = max(0, self.size.width - self._needed(there))
-        wide = [place for place, column in there if column.wide]
-        return [
-            (place, column, column.width + (spare if wide and place == wide[-1] else 0))
-            for place, column in there
-        ]
+        return layout(self._columns, self.size.width)
 
     def width_of(self, title: str) -> int:
         """Return how wide a column is now."""
         return next((width for _, column, width in self.columns() if column.title == title), 0)
-
-    def _needed(self, there: Sequence[tuple[int, Column]]) -> int:
-        return 1 + sum(column.width for _, column in there) + GAP * (len(there) - 1)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -215,13 +201,40 @@ class Table(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _cell(self, cell: Cell, width: int, base: Style, *, right: bool) -> list[Segment]:
-        fitted = list(fit(cell, width))
-        blank = Segment(" " * (width - sum(cell_len(part.text) for part in fitted)), base)
-        drawn = [Segment(text, base + self._style(f"table--{tone}")) for text, tone in fitted]
-        return [blank, *drawn] if right else [*drawn, blank]
+        return [
+            Segment(text, base + self._style(f"table--{tone}"))
+            for text, tone in aligned(cell, width, right=right)
+        ]
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(name, partial=True)
+
+
+def layout(columns: Sequence[Column], width: int) -> list[tuple[int, Column, int]]:
+    """Return the columns that there is room for: their place, themselves, their width."""
+    there = list(enumerate(columns))
+    while len(there) > 1 and _needed(there) > width:
+        worst = max(there, key=lambda one: one[1].rank)
+        if worst[1].rank == 0:
+            break
+        there.remove(worst)
+    spare = max(0, width - _needed(there))
+    wide = [place for place, column in there if column.wide]
+    return [
+        (place, column, column.width + (spare if wide and place == wide[-1] else 0))
+        for place, column in there
+    ]
+
+
+def _needed(there: Sequence[tuple[int, Column]]) -> int:
+    return 1 + sum(column.width for _, column in there) + GAP * (len(there) - 1)
+
+
+def aligned(cell: Cell, width: int, *, right: bool) -> Cell:
+    """Return a cell as wide as it is to be."""
+    fitted = fit(cell, width)
+    blank = Part(" " * (width - sum(cell_len(part.text) for part in fitted)))
+    return (blank, *fitted) if right else (*fitted, blank)
 
 
 def fit(cell: Cell, width: int) -> Cell:
