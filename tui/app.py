@@ -5,7 +5,6 @@ from pathlib import Path
 
 from textual import work
 from textual.app import App
-from textual.color import Color
 from textual.message import Message
 
 from tui.copying import copy
@@ -16,12 +15,9 @@ from tui.page import Page
 from tui.run import RunPage
 from tui.snapshot import Snapshot
 from tui.source import Connect, Source
+from tui.tones import readable
 
 __all__ = ["OctobatchApp"]
-
-
-DIM = 0.55
-"""Between a theme's background, 0, and its foreground, 1."""
 
 
 class OctobatchApp(App[None]):
@@ -64,11 +60,9 @@ class OctobatchApp(App[None]):
         self.frozen = False
         self._archived = False
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Give every theme a colour for what is said in a low voice."""
-        theme = self.current_theme
-        light, ground = theme.foreground or "#e0e0e0", theme.background or "#121212"
-        return {"dim": Color.parse(ground).blend(Color.parse(light), DIM).hex}
+    def get_css_variables(self) -> dict[str, str]:
+        """Give every theme colours that can be read, one for a low voice among them."""
+        return readable(super().get_css_variables())
 
     def on_mount(self) -> None:
         self.push_screen(Home())
