@@ -41,6 +41,7 @@ class ThemeName(click.ParamType[str]):
 @click.argument("run", required=False)
 @click.option("--dump", is_flag=True, help="Print what the screen shows, and end.")
 @click.option("--json", "as_json", is_flag=True, help="With --dump: for other programs.")
+@click.option("--read-only", is_flag=True, help="Refuse what would start, stop or change anything.")
 @click.option(
     "--theme",
     type=ThemeName(),
@@ -54,6 +55,7 @@ def command(
     *,
     dump: bool,
     as_json: bool,
+    read_only: bool,
     theme: str,
 ) -> None:
     """Look at all runs, or begin with RUN: a name, the beginning of one, a path, or `last`."""
@@ -63,7 +65,7 @@ def command(
     if dump:
         _dump(run_dir, as_json=as_json)
     else:
-        _show(run_dir, theme)
+        _show(run_dir, theme, read_only=read_only)
 
 
 def _found(run: str | None) -> Path | None:
@@ -88,7 +90,7 @@ def _dump(run: Path | None, *, as_json: bool) -> None:
         print_lines(text(snapshot, columns()))
 
 
-def _show(run: Path | None, theme: str) -> None:
+def _show(run: Path | None, theme: str, *, read_only: bool) -> None:
     from functools import partial
 
     from tui.app import OctobatchApp
@@ -97,7 +99,7 @@ def _show(run: Path | None, theme: str) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         raise Refused("There is no terminal here. --dump prints what it would show.")
     connect: Callable[..., Source] = partial(Reader, _root())
-    OctobatchApp(connect, run, theme=theme).run()
+    OctobatchApp(connect, run, theme=theme, read_only=read_only).run()
 
 
 def _root() -> Path:

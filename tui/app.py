@@ -1,15 +1,21 @@
 """The app: one source of what is shown, and the screens that show it."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from textual import work
-from textual.app import App
+from textual.actions import parse
+from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.message import Message
+from textual.screen import Screen
 
 from tui.copying import copy
 from tui.diff import Event
 from tui.home import Home
+from tui.keymap import KEYS, Key
 from tui.notices import Notices
 from tui.page import Page
 from tui.run import RunPage
@@ -18,6 +24,11 @@ from tui.source import Connect, Source
 from tui.tones import readable
 
 __all__ = ["OctobatchApp"]
+
+
+Action: TypeAlias = str | tuple[str, str, tuple[object, ...]]
+"""As it is written, or as Textual takes it apart: of whom it is asked, its name, its parameters."""
+PICTURE = "Screenshot"
 
 
 class OctobatchApp(App[None]):
@@ -43,6 +54,7 @@ class OctobatchApp(App[None]):
         run: Path | None = None,
         *,
         theme: str = "tokyo-night",
+        read_only: bool = False,
     ) -> None:
         """Show what a source reads.
 
@@ -50,9 +62,11 @@ class OctobatchApp(App[None]):
             connect: makes the source.
             run: what to begin with; None is Home.
             theme: the name of one of Textual's.
+            read_only: refuse what would start, stop or change anything.
         """
         super().__init__()
         self.theme = theme
+        self.read_only = read_only
         self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
         self._begin_with = run
@@ -117,6 +131,24 @@ class OctobatchApp(App[None]):
         told = copy(text, lambda text: self.call_from_thread(self.copy_to_clipboard, text))
         self.call_from_thread(self.say, told)
 
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield what Textual itself can do; who only looks takes no picture, it would be a file."""
+        for told in super().get_system_commands(screen):
+            if not (self.read_only and told.title == PICTURE):
+                yield told
+
+    async def run_action(
+        self,
+        action: Action,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key, a click or a command asks for; who only looks changes nothing by it."""
+        if self.read_only and (key := _changing(action)) is not None:
+            self.say(f"{key.label} would change something: not with --read-only.")
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
     def freeze(self) -> None:
         """Hold the screen still, or let it go on."""
         self.frozen = not self.frozen
@@ -129,3 +161,16 @@ class OctobatchApp(App[None]):
         self._archived = not self._archived
         self.source.show_archived(self._archived)
         self.say("Archived runs are shown." if self._archived else "Archived runs are hidden.")
+
+
+def _changing(action: Action) -> Key | None:
+    """Return the key whose action this is, if it changes something."""
+    wanted = _bare(action)
+    keys = (key for keys in KEYS.values() for key in keys if key.changes)
+    return next((key for key in keys if wanted in (_bare(key.action), _bare(key.does))), None)
+
+
+def _bare(action: Action) -> tuple[str, tuple[object, ...]]:
+    """Return an action's name and parameters, whoever it is asked of."""
+    _, name, parameters = parse(action) if isinstance(action, str) else action
+    return name, parameters

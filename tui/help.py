@@ -49,9 +49,10 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark", "app.pop_screen", show=False)
     ]
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, read_only: bool = False) -> None:
         super().__init__()
         self._where = context
+        self._read_only = read_only
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help"):
@@ -74,7 +75,7 @@ class Help(ModalScreen[None]):
         words = text.lower().split()
         found = [
             key
-            for key in keys_of(self._where)
+            for key in keys_of(self._where, read_only=self._read_only)
             if all(word in f"{key.name} {key.label} {key.says}".lower() for word in words)
         ]
         return KeyRows(found, frozenset(key.action for key in KEYS[self._where]))

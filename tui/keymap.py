@@ -43,10 +43,17 @@ class Key:
     """Whether it may stand in the footer."""
     only: tuple[Context, ...] = ()
     """Where it holds, of one that has no meaning elsewhere."""
+    changes: bool = False
+    """Whether it starts, stops or writes anything: `--read-only` refuses that."""
 
     @property
     def later(self) -> bool:
         return self.instead is not None
+
+    @property
+    def does(self) -> str:
+        """Return what happens when it is pressed, as Textual calls it."""
+        return f"later('{self.action}')" if self.later else self.action
 
     @property
     def name(self) -> str:
@@ -90,10 +97,26 @@ _EVERYWHERE = (
     Key("p", "pipelines", "Pipelines", "The pipelines.", instead="octobatch check PIPELINE"),
     Key("l", "log", "Log", "The log of the run, as it grows."),
     Key("f", "files", "Files", "The files of the run."),
-    Key("n", "new", "New", "Start a run.", instead="octobatch run PIPELINE"),
-    Key("r", "go_on", "Go on", "Go on with the run.", instead="octobatch resume RUN"),
-    Key("k", "stop", "Stop…", "Pause the run, or give it up.", instead="octobatch pause RUN"),
-    Key("x", "archive", "Archive", "Put the run away.", instead="mv RUN into runs/_archive"),
+    Key(
+        *("n", "new", "New", "Start a run."),
+        instead="octobatch run PIPELINE",
+        changes=True,
+    ),
+    Key(
+        *("r", "go_on", "Go on", "Go on with the run."),
+        instead="octobatch resume RUN",
+        changes=True,
+    ),
+    Key(
+        *("k", "stop", "Stop…", "Pause the run, or give it up."),
+        instead="octobatch pause RUN",
+        changes=True,
+    ),
+    Key(
+        *("x", "archive", "Archive", "Put the run away."),
+        instead="mv RUN into runs/_archive",
+        changes=True,
+    ),
     Key(
         *("h", "archived", "Archived", "Show archived runs too, or hide them."),
         only=(Context.HOME,),
@@ -114,7 +137,10 @@ _RUN = (
 
 _TAKE = (
     Key("c", "copy", "Copy", "Copy what is shown."),
-    Key("s", "save", "Save", "Save what is shown to a file in the current directory."),
+    Key(
+        *("s", "save", "Save", "Save what is shown to a file in the current directory."),
+        changes=True,
+    ),
     Key("p", "path", "Path", "Copy the path of the file."),
 )
 
@@ -154,9 +180,13 @@ KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
 )
 
 
-def keys_of(context: Context) -> list[Key]:
-    """Return the keys that hold in a context, its own first; they hide others of their letters."""
+def keys_of(context: Context, *, read_only: bool = False) -> list[Key]:
+    """Return the keys that hold in a context, its own first; they hide others of their letters.
+
+    Who only looks has none that changes anything.
+    """
     own = KEYS[context] if context is not Context.EVERYWHERE else ()
     taken = {key.key for key in own}
     shared = (key for key in KEYS[Context.EVERYWHERE] if key.key not in taken)
-    return [*own, *(key for key in shared if not key.only or context in key.only)]
+    there = [*own, *(key for key in shared if not key.only or context in key.only)]
+    return [key for key in there if not (read_only and key.changes)]

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from runs import RunPaths
 from tui.keymap import Context, Key, keys_of
-from tui.paint import Cell, Tone
+from tui.paint import Cell, Part, Tone
 from tui.snapshot import Snapshot
 from tui.table import Table
 
@@ -25,15 +25,12 @@ __all__ = ["Filter", "Filtered", "KeyBar", "Line", "Page", "bindings"]
 
 ALWAYS = ("help", "command_palette")
 """The keys that lead to all others stand in every line of keys."""
+ONLY_LOOKS: Cell = (Part("read-only  ", Tone.SOFT),)
 
 
 def bindings(context: Context) -> list[Binding]:
     """Return the keys of a context as Textual wants them."""
-    return [Binding(key.keys, _action(key), key.label, show=False) for key in keys_of(context)]
-
-
-def _action(key: Key) -> str:
-    return f"later('{key.action}')" if key.later else key.action
+    return [Binding(key.keys, key.does, key.label, show=False) for key in keys_of(context)]
 
 
 class Line(Static):
@@ -54,6 +51,14 @@ class Line(Static):
                 style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
                 text.append(part.text, style)
         self.update(text)
+
+
+class Heading(Line):
+    """Where one is, and that one only looks, if that is so."""
+
+    def show(self, *cells: Cell) -> None:
+        """Show cells, one behind the other."""
+        super().show(ONLY_LOOKS if _octobatch(self).read_only else (), *cells)
 
 
 class KeyBar(Widget):
@@ -78,12 +83,13 @@ class KeyBar(Widget):
         left = event.x
         for one in self._shown():
             if left < _takes(one):
-                await self.screen.run_action(_action(one))
+                await self.screen.run_action(one.does)
                 return
             left -= _takes(one)
 
     def _shown(self) -> list[Key]:
-        return fitting(keys_of(self._where), self.size.width)
+        keys = keys_of(self._where, read_only=_octobatch(self).read_only)
+        return fitting(keys, self.size.width)
 
 
 def fitting(keys: Sequence[Key], width: int) -> list[Key]:
@@ -99,6 +105,10 @@ def fitting(keys: Sequence[Key], width: int) -> list[Key]:
 
 def _takes(key: Key) -> int:
     return len(key.name) + len(key.label) + 3
+
+
+def _octobatch(widget: Widget) -> "OctobatchApp":
+    return cast("OctobatchApp", widget.app)
 
 
 class Filter(Input):
@@ -129,7 +139,7 @@ class Page(Screen[None]):
     CONTEXT: ClassVar[Context]
 
     def compose(self) -> ComposeResult:
-        yield Line(id="heading")
+        yield Heading(id="heading")
         yield from self.body()
         yield KeyBar(self.CONTEXT)
 
@@ -142,12 +152,12 @@ class Page(Screen[None]):
         raise NotImplementedError
 
     @property
-    def heading(self) -> Line:
-        return self.query_one("#heading", Line)
+    def heading(self) -> Heading:
+        return self.query_one(Heading)
 
     @property
     def octobatch(self) -> "OctobatchApp":
-        return cast("OctobatchApp", self.app)
+        return _octobatch(self)
 
     def on_screen_resume(self) -> None:
         """Show what has come while another screen was in front."""
@@ -172,7 +182,7 @@ class Page(Screen[None]):
     def action_help(self) -> None:
         from tui.help import Help  # it shows lines as pages do
 
-        self.app.push_screen(Help(self.CONTEXT))
+        self.app.push_screen(Help(self.CONTEXT, read_only=self.octobatch.read_only))
 
     def action_command_palette(self) -> None:
         self.app.action_command_palette()
