@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 THEME = "tokyo-night"
+PORT = 8300
 
 
 class Refused(click.ClickException):
@@ -42,6 +43,8 @@ class ThemeName(click.ParamType[str]):
 @click.option("--dump", is_flag=True, help="Print what the screen shows, and end.")
 @click.option("--json", "as_json", is_flag=True, help="With --dump: for other programs.")
 @click.option("--read-only", is_flag=True, help="Refuse what would start, stop or change anything.")
+@click.option("--web", is_flag=True, help="Serve the screens to a browser here, read-only.")
+@click.option("--port", type=click.IntRange(1, 65535), help=f"With --web; {PORT} if not given.")
 @click.option(
     "--theme",
     type=ThemeName(),
@@ -56,14 +59,22 @@ def command(
     dump: bool,
     as_json: bool,
     read_only: bool,
+    web: bool,
+    port: int | None,
     theme: str,
 ) -> None:
     """Look at all runs, or begin with RUN: a name, the beginning of one, a path, or `last`."""
     if as_json and not dump:
         raise click.UsageError("--json goes with --dump.")
+    if port is not None and not web:
+        raise click.UsageError("--port goes with --web.")
+    if dump and web:
+        raise click.UsageError("--dump and --web do not go together.")
     run_dir = _found(run)
     if dump:
         _dump(run_dir, as_json=as_json)
+    elif web:
+        _serve(run_dir, port or PORT, theme)
     else:
         _show(run_dir, theme, read_only=read_only)
 
@@ -100,6 +111,19 @@ def _show(run: Path | None, theme: str, *, read_only: bool) -> None:
         raise Refused("There is no terminal here. --dump prints what it would show.")
     connect: Callable[..., Source] = partial(Reader, _root())
     OctobatchApp(connect, run, theme=theme, read_only=read_only).run()
+
+
+def _serve(run: Path | None, port: int, theme: str) -> None:
+    try:
+        from tui.web import serve
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("textual_serve"):
+            raise
+        raise Refused("--web needs textual-serve: pip install 'octobatch[web]'.") from error
+    try:
+        serve(run, port, theme)
+    except OSError as error:
+        raise Refused(f"Port {port} cannot be had: {error}. --port takes another.") from error
 
 
 def _root() -> Path:

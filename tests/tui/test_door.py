@@ -1,5 +1,8 @@
 """`octobatch tui` and `python -m tui`: what their options do, and what they refuse."""
 
+import socket
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -45,10 +48,11 @@ def test_a_run_that_is_not_there_is_bad_input(folder):
     assert "Traceback" not in done.stderr
 
 
-def test_json_is_a_way_to_print():
-    done = ask("--json")
+@pytest.mark.parametrize("words", [["--json"], ["--port", "8300"], ["--dump", "--web"]])
+def test_options_that_say_nothing_together_are_refused(words):
+    done = ask(*words)
     assert done.exit_code == 2
-    assert "--json goes with --dump" in done.stderr
+    assert " go" in done.stderr
 
 
 def test_where_there_is_no_terminal_it_says_what_there_is(folder):
@@ -65,3 +69,20 @@ def test_a_terminal_has_its_width_and_colours_unless_it_wants_none(folder, envir
     assert "chunk_002" in said
     assert ("\x1b[32m" in said) == coloured
     assert "\x1b[3" not in said or coloured
+
+
+def test_what_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    monkeypatch.delitem(sys.modules, "tui.web", raising=False)
+    done = ask("--web")
+    assert done.exit_code == 2
+    assert done.stderr == "Error: --web needs textual-serve: pip install 'octobatch[web]'.\n"
+
+
+def test_a_port_that_is_taken_is_told(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = ask("--web", "--port", str(taken.getsockname()[1]))
+    assert done.exit_code == 2
+    assert "--port takes another" in done.stderr
