@@ -13,7 +13,7 @@ from tui.flow import COLUMNS as STEPS
 from tui.flow import StepRows
 from tui.home import COLUMNS, EMPTY, RunRows, in_order
 from tui.home import totals as all_totals
-from tui.paint import Cell, Part, Tone, crumbs, share, state
+from tui.paint import Cell, Part, Tone, crumbs, share, state, stopping
 from tui.reader import Reader
 from tui.run import CHUNKS, ChunkRows, all_of, facts
 from tui.run import totals as run_totals
@@ -109,7 +109,7 @@ def _row_of(row: RunRow) -> dict[str, Any]:
         "run": row.name,
         "dir": clean(str(row.dir)),
         "pipeline": row.pipeline,
-        "state": row.liveness.value,
+        "state": stopping(row) or row.liveness.value,
         "trouble": row.trouble,
         "reason": row.reason,
         "lane": row.lane,

@@ -23,6 +23,7 @@ __all__ = [
     "span",
     "state",
     "step_bar",
+    "stopping",
 ]
 
 
@@ -160,14 +161,17 @@ def state(row: RunRow, frame: int = 0) -> Cell:
     return (Part(f"{glyph} {word}", tone), *((Part(f" {more}", Tone.DIM),) if more else ()))
 
 
+def stopping(row: RunRow) -> str | None:
+    """Return how an active run is about to stop; None if it goes on."""
+    if row.liveness is not Liveness.ACTIVE or not row.reason:
+        return None
+    return "cancelling" if row.reason == Liveness.CANCELLED else "pausing"
+
+
 def _states(row: RunRow, spinner: str) -> tuple[str, str, Tone]:
     if row.liveness is Liveness.ACTIVE:
-        if row.reason:  # it is about to stop
-            return (
-                spinner,
-                "cancelling" if row.reason == Liveness.CANCELLED else "pausing",
-                Tone.SOFT,
-            )
+        if word := stopping(row):
+            return spinner, word, Tone.SOFT
         return spinner, "active", Tone.GOOD
     if row.liveness is Liveness.COMPLETE and row.failed:
         return "✓", f"complete, {big(row.failed)} failed", Tone.BAD if row.hard else Tone.SOFT

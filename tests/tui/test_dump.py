@@ -10,6 +10,7 @@ import pytest
 from runs import Liveness, Run, dumps, loads
 from tests.tui.shown import NOW, all_kinds, row
 from tui.dump import document, seen, text
+from tui.paint import stopping
 from tui.snapshot import Snapshot
 
 DOCS = (Path(__file__).parents[2] / "docs" / "tui.md").read_text()
@@ -40,7 +41,8 @@ def test_home_says_of_each_run_how_it_is_at_any_width(width):
     said = lines(Snapshot(1, NOW, tuple(all_kinds())), width)
     assert max(map(len, said)) <= width
     for kind in all_kinds():
-        assert any(f" {kind.name[:20]}" in line and kind.liveness in line for line in said)
+        word = stopping(kind) or kind.liveness
+        assert any(f" {kind.name[:20]}" in line and word in line for line in said)
 
 
 def test_where_there_is_no_run_it_is_said_how_to_make_one():
