@@ -156,6 +156,11 @@ class OctobatchApp(App[None]):
         if not self.frozen:
             self.source.poke()
 
+    def thaw(self) -> None:
+        """Go on: what was held still is not in front any more."""
+        if self.frozen:
+            self.freeze()
+
     def toggle_archived(self) -> None:
         """Show archived runs too, or hide them."""
         self._archived = not self._archived

@@ -163,9 +163,11 @@ class FilesPage(Viewer, Filtered):
         )
 
     def on_screen_resume(self) -> None:
+        super().on_screen_resume()
         self._asked.set()
 
     def action_reread(self) -> None:
+        super().action_reread()
         self._asked.set()
 
     def action_sort(self) -> None:

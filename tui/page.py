@@ -161,6 +161,7 @@ class Page(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Show what has come while another screen was in front."""
+        self.octobatch.thaw()
         if self.octobatch.snapshot is not None:
             self.show(self.octobatch.snapshot)
 

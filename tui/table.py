@@ -21,7 +21,7 @@ __all__ = ["GAP", "Column", "Rows", "Table", "aligned", "fit", "layout"]
 
 GAP = 2
 """Cells between columns."""
-POINTER = "▎"
+POINTER, MARK = "▎", "◆"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,8 @@ class Table(ScrollView, can_focus=True):
             base += self._style("table--marked")
         cells = self._rows.cells(place)
         pointer = POINTER if here and self.has_focus else " "
+        if self._rows.key(place) in self.marked:
+            pointer = MARK
         segments = [Segment(pointer, base + self._style("table--accent"))]
         for number, (at, column, width) in enumerate(self.columns()):
             if number:
