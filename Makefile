@@ -33,7 +33,7 @@ demo-local: .venv/ready-local ## three units of NpcDialog through a real, small 
 	if [ $$code -eq 1 ]; then echo "A 270M base model is often wrong; failed units are recorded honestly: a success here."; exit 0; fi; exit $$code
 
 test: lint ## lint, types, layers, then every test but the soak
-	@$(BIN)/pytest -m "not soak" --numprocesses $(JOBS) --dist loadfile
+	@$(BIN)/pytest -m "not soak" --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: .venv/ready ## the long trials: 500 kills and more
 	@$(BIN)/pytest -m soak --timeout 7200

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from runs.chunks import Chunk
     from runs.state import RunState
 
-__all__ = ["ANSWERED", "Counts", "Totals", "current_step", "hinted", "merged", "open_rounds", "step_counts"]
-__all__ += ["summed", "total_usd", "totals"]
+__all__ = ["ANSWERED", "Counts", "Totals", "current_step", "hinted", "merged", "open_rounds"]
+__all__ += ["step_counts", "summed", "total_usd", "totals"]
 
 
 ANSWERED = frozenset({"schema_validation", "validation", "truncated", "refused"})

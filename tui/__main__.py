@@ -42,6 +42,7 @@ class ThemeName(click.ParamType[str]):
 @click.argument("run", required=False)
 @click.option("--dump", is_flag=True, help="Print what the screen shows, and end.")
 @click.option("--json", "as_json", is_flag=True, help="With --dump: for other programs.")
+@click.option("--keys", is_flag=True, help="Print all keys, in Markdown, and end.")
 @click.option("--read-only", is_flag=True, help="Refuse what would start, stop or change anything.")
 @click.option("--web", is_flag=True, help="Serve the screens to a browser here, read-only.")
 @click.option("--port", type=click.IntRange(1, 65535), help=f"With --web; {PORT} if not given.")
@@ -58,12 +59,18 @@ def command(
     *,
     dump: bool,
     as_json: bool,
+    keys: bool,
     read_only: bool,
     web: bool,
     port: int | None,
     theme: str,
 ) -> None:
     """Look at all runs, or begin with RUN: a name, the beginning of one, a path, or `last`."""
+    if keys:
+        from tui.keymap import document
+
+        click.echo(document(), nl=False)
+        return
     if as_json and not dump:
         raise click.UsageError("--json goes with --dump.")
     if port is not None and not web:

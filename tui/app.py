@@ -18,6 +18,7 @@ from tui.home import Home
 from tui.keymap import KEYS, Key
 from tui.notices import Notices
 from tui.page import Page
+from tui.palette import Commands
 from tui.run import RunPage
 from tui.snapshot import Snapshot
 from tui.source import Connect, Source
@@ -36,7 +37,7 @@ class OctobatchApp(App[None]):
 
     TITLE = "octobatch"
     CSS_PATH = "octobatch.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {Commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
 
@@ -110,7 +111,13 @@ class OctobatchApp(App[None]):
     def open_run(self, run: Path) -> None:
         """Show one run."""
         self.source.open(run)
-        self.push_screen(RunPage())
+        self.push_screen(RunPage(run))
+
+    def go_to(self, run: Path) -> None:
+        """Show one run, from wherever one is; the way back leads to all runs."""
+        while not isinstance(self.screen, Home):
+            self.pop_screen()
+        self.open_run(run)
 
     def close_run(self) -> None:
         """Show all runs again."""

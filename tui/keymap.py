@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-__all__ = ["KEYS", "Context", "Key", "keys_of"]
+__all__ = ["KEYS", "Context", "Key", "document", "keys_of"]
 
 
 class Context(StrEnum):
@@ -190,3 +190,34 @@ def keys_of(context: Context, *, read_only: bool = False) -> list[Key]:
     shared = (key for key in KEYS[Context.EVERYWHERE] if key.key not in taken)
     there = [*own, *(key for key in shared if not key.only or context in key.only)]
     return [key for key in there if not (read_only and key.changes)]
+
+
+def document() -> str:
+    """Return all keys as Markdown: what `docs/keys.md` holds."""
+    parts = [
+        "# Keys of the screens",
+        "",
+        "Letters hold in both cases. `?` shows the keys that hold where you are.",
+    ]
+    for context, keys in KEYS.items():
+        if keys:
+            title = "Everywhere" if context is Context.EVERYWHERE else _TITLES[context]
+            parts += ["", f"## {title}", "", "| key | does | |", "|---|---|---|"]
+            parts += [f"| `{key.name}` | {key.label} | {_explained(key)} |" for key in keys]
+    return "\n".join(parts) + "\n"
+
+
+def _explained(key: Key) -> str:
+    later = f" Not there yet: `{key.instead}`." if key.later else ""
+    where = f" ({', '.join(_TITLES[context] for context in key.only)})" if key.only else ""
+    return f"{key.says}{where}{later}"
+
+
+_TITLES = {
+    Context.HOME: "All runs",
+    Context.RUN: "A run",
+    Context.UNIT: "A unit",
+    Context.LOG: "A file, or the log",
+    Context.TEXT: "A line of a file",
+    Context.FILES: "The files of a run",
+}

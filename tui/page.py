@@ -152,6 +152,11 @@ class Page(Screen[None]):
         raise NotImplementedError
 
     @property
+    def keys(self) -> list[Key]:
+        """Return the keys that hold here."""
+        return keys_of(self.CONTEXT, read_only=self.octobatch.read_only)
+
+    @property
     def heading(self) -> Heading:
         return self.query_one(Heading)
 

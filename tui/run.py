@@ -102,8 +102,9 @@ class RunPage(Filtered):
     CONTEXT = Context.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
-    def __init__(self) -> None:
+    def __init__(self, run: Path) -> None:
         super().__init__()
+        self._dir = run
         self._run: RunDetail | None = None
         self._sort = 0
         self._step: str | None = None
@@ -140,8 +141,8 @@ class RunPage(Filtered):
         return self.query_one("#units").display
 
     def show(self, snapshot: Snapshot) -> None:
-        if snapshot.run is None:
-            return
+        if snapshot.run is None or snapshot.run.row.dir != self._dir:
+            return  # of the run that was open before
         run = self._run = snapshot.run
         if self._step is None and run.steps:
             self._step = run.row.step or run.steps[0].name
@@ -205,8 +206,8 @@ class RunPage(Filtered):
         self.again()
 
     @property
-    def run_dir(self) -> Path | None:
-        return self._run.row.dir if self._run is not None else None
+    def run_dir(self) -> Path:
+        return self._dir
 
     def leave(self) -> None:
         """Show all runs again."""

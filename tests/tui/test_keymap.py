@@ -1,10 +1,11 @@
 """One table of keys, in which nothing is said twice."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tui.keymap import KEYS, Context, keys_of
+from tui.keymap import KEYS, Context, document, keys_of
 
 
 @pytest.mark.parametrize("context", Context)
@@ -39,3 +40,8 @@ def test_what_comes_later_says_what_does_it_today():
     assert {key.action for key in KEYS[Context.EVERYWHERE] if key.later} == {
         *("new", "go_on", "stop", "archive", "doctor", "report", "pipelines")
     }
+
+
+def test_the_documentation_holds_every_key():
+    there = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
+    assert there == document(), "renew it: octobatch tui --keys > docs/keys.md"
