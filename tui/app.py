@@ -17,6 +17,8 @@ from tui.diff import Event
 from tui.home import Home
 from tui.keymap import KEYS, Key
 from tui.notices import Notices
+from tui.otto.director import Scene, direct
+from tui.otto.widget import Form, form_asked
 from tui.page import Page
 from tui.palette import Commands
 from tui.run import RunPage
@@ -72,6 +74,11 @@ class OctobatchApp(App[None]):
         self.snapshot: Snapshot | None = None
         self._begin_with = run
         self._notices = Notices()
+        self.scene: Scene | None = None
+        """What Otto does about the run that is open."""
+        self._of: Path | None = None
+        """The run that it is about."""
+        self.otto = form_asked()
         self.frozen = False
         self._archived = False
 
@@ -80,7 +87,7 @@ class OctobatchApp(App[None]):
         return readable(super().get_css_variables())
 
     def on_mount(self) -> None:
-        self.push_screen(Home())
+        self.push_screen(Home(greets=self._begin_with is None and self.otto is Form.FULL))
         if self._begin_with is not None:
             self.open_run(self._begin_with)
         self.source.start()
@@ -105,8 +112,20 @@ class OctobatchApp(App[None]):
         if self.frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
             return
         self.snapshot = message.snapshot
+        self._direct(message.snapshot, message.events)
         if isinstance(self.screen, Page):
             self.screen.show(self.snapshot)
+
+    def _direct(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
+        """Let Otto go on with what has happened."""
+        if (run := snapshot.run) is not None:
+            before = self.scene if run.row.dir == self._of else None
+            self.scene, self._of = direct(before, run, events, snapshot.at), run.row.dir
+
+    def cycle_otto(self) -> None:
+        """Show more of Otto, or less."""
+        self.otto = self.otto.next
+        self.say(f"Otto: {self.otto}.")
 
     def open_run(self, run: Path) -> None:
         """Show one run."""

@@ -11,9 +11,12 @@ from textual.binding import BindingType
 
 from runs import Liveness
 from tui.keymap import Context
+from tui.otto.director import Mood, Scene
+from tui.otto.widget import Form, Sprite
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
+from tui.splash import TALL, Splash
 from tui.sums import sums
 from tui.table import Column, Table
 
@@ -21,7 +24,7 @@ __all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
 BAR = 14
 COLUMNS = (
-    Column("run", 26),
+    Column("run", 26, most=40),
     Column("progress", BAR, rank=4),
     Column("", 4, right=True),
     Column("units", 6, right=True, rank=3),
@@ -120,14 +123,17 @@ class Home(Filtered):
     CONTEXT = Context.HOME
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
-    def __init__(self) -> None:
+    def __init__(self, *, greets: bool = False) -> None:
+        """Show runs; Otto may say welcome when there are any."""
         super().__init__()
         self._snapshot: Snapshot | None = None
         self._sort = 0
         self._frame = 0
+        self._greets = greets
 
     def body(self) -> ComposeResult:
         yield Filter("filter runs by name, pipeline or state")
+        yield Sprite()
         yield Line(id="empty")
         yield Table(COLUMNS, RunRows((), datetime.now().astimezone()), id="runs")
 
@@ -141,7 +147,10 @@ class Home(Filtered):
         spins = any(row.liveness is Liveness.ACTIVE for row in snapshot.rows)
         (self._spinner.resume if spins else self._spinner.pause)()
         self.heading.show(crumbs("runs"), *totals(snapshot.rows))
-        self.query_one("#empty").display = not snapshot.rows
+        self._show_empty(not snapshot.rows)
+        if snapshot.rows and self._greets:
+            self._greets = False
+            self.mount(Splash())
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
@@ -149,6 +158,21 @@ class Home(Filtered):
         found = [row for row in rows if all(word in _text(row) for word in words)]
         found.sort(key=SORTS[self._sort][1])
         return in_order(found)
+
+    def _show_empty(self, empty: bool) -> None:
+        """Where there is no run, Otto sleeps, and says how one is made."""
+        self.query_one("#empty").display = empty
+        sprite = self.query_one(Sprite)
+        sprite.display = empty and self.octobatch.otto is Form.FULL and self.size.height >= TALL
+        if sprite.display:
+            sprite.play(Scene(Mood.ASLEEP, ""))
+
+    def action_back(self) -> None:
+        """Take away the greeting, if it is there; else what was typed."""
+        if splashes := self.query(Splash):
+            splashes.remove()
+        else:
+            super().action_back()
 
     def on_screen_suspend(self) -> None:
         self._spinner.pause()
@@ -199,5 +223,5 @@ def totals(rows: Sequence[RunRow]) -> tuple[Cell, ...]:
         (Part(f" · {all_.complete} complete"),),
         (Part(f" · {all_.failed} failed", Tone.BAD),) if all_.failed else (),
         (Part(f" · {cost(all_.cost_usd)} · {big(all_.tokens)} tokens", Tone.DIM),),
-        (Part(f" · {all_.pipelines} pipelines", Tone.DIM),),
+        (Part(f" · {all_.pipelines} pipeline{'s' * (all_.pipelines != 1)}", Tone.DIM),),
     )

@@ -131,6 +131,7 @@ _EVERYWHERE = (
 
 _RUN = (
     Key("u", "switch", "Units", "Units, or chunks."),
+    Key("o", "otto", "Otto", "Otto whole, in one line, or away.", shown=False),
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
 )

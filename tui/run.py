@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
-from runs import Chunk, Counts, RunPaths, RunState, open_rounds
+from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.keymap import Context
+from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, share_of, span, state
 from tui.roster import UnitRows, columns
@@ -37,6 +38,8 @@ CHUNKS = (
 NONE: Mapping[str, Counts] = MappingProxyType({})
 TICKER_LINES = 4
 CHUNK_WORDS = "chunks by name or state"
+WIDE, TALLER = 110, 36
+"""The least size of a screen on which there is room for Otto."""
 LOOK_SECONDS = 1.0
 A_LOOK_SECONDS = 0.3
 """As long is read before what is known so far is shown."""
@@ -116,6 +119,7 @@ class RunPage(Filtered):
 
     def body(self) -> ComposeResult:
         yield Line(id="totals")
+        yield OttoLine()
         with Horizontal(id="run"):
             with Vertical(id="left"):
                 yield Line(id="boxes")
@@ -124,8 +128,10 @@ class RunPage(Filtered):
                 yield Table(CHUNKS, ChunkRows(()), id="chunks")
                 yield Table((), ChunkRows(()), id="units")
                 yield Line(id="ticker")
-            with VerticalScroll(id="side"):
-                yield Line(id="facts")
+            with Vertical(id="side"):
+                yield Otto()
+                with VerticalScroll(id="known"):
+                    yield Line(id="facts")
 
     def on_mount(self) -> None:
         self.heading.show(crumbs("runs"), (Part("reading…", Tone.DIM),))
@@ -157,6 +163,7 @@ class RunPage(Filtered):
             [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
         )
         self.query_one("#facts", Line).show_lines(facts(run, self._step))
+        self._show_otto()
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
         drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)
@@ -168,6 +175,16 @@ class RunPage(Filtered):
         rows.show(StepRows(run.steps, snapshot.at, rows.width_of("progress")))
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
+
+    def _show_otto(self) -> None:
+        """Show Otto whole beside what is known, if there is room; else in a line."""
+        form, scene = self.octobatch.otto, self.octobatch.scene
+        roomy = self.size.width >= WIDE and self.size.height >= TALLER and not self.app.no_color
+        whole, line = self.query_one(Otto), self.query_one(OttoLine)
+        whole.display = form is Form.FULL and roomy
+        line.display = form is not Form.OFF and not whole.display
+        if scene is not None:
+            (whole if whole.display else line).play(scene)
 
     def _show_chunks(self, run: RunDetail) -> None:
         wanted = self._wanted(run)
@@ -212,6 +229,10 @@ class RunPage(Filtered):
     def leave(self) -> None:
         """Show all runs again."""
         self.octobatch.close_run()
+
+    def action_otto(self) -> None:
+        self.octobatch.cycle_otto()
+        self.again()
 
     def action_step(self, by: int) -> None:
         """Choose another step."""
@@ -281,7 +302,8 @@ def totals(run: RunDetail) -> tuple[Cell, ...]:
     row, whole, retrying = run.row, run.totals, sum(step.retrying for step in run.steps)
     tone = Tone.BAD if row.hard else Tone.SOFT
     spent = cost(run.totals.cost_usd, emulated=row.emulate)
-    of = f" of ~{cost(run.estimate_usd)}" if run.estimate_usd is not None else ""
+    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
+    of = f" of ~{cost(run.estimate_usd)}" if goes_on else ""
     return (
         (Part(share_of(row), Tone.BOLD), Part(f" · {whole.valid:,}/{whole.units:,} units")),
         (Part(f" · {big(row.failed)} failed", tone),) if row.failed else (),
@@ -294,14 +316,20 @@ def totals(run: RunDetail) -> tuple[Cell, ...]:
 def facts(run: RunDetail, chosen: str | None) -> list[Cell]:
     """Return what there is to know of a run, a line each."""
     row, tokens = run.row, run.totals.tokens
-    soft = run.totals.failed - run.totals.hard
+    soft, hard = run.totals.failed - run.totals.hard, run.totals.hard
+    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
     lines: list[Cell] = [
         _fact("spent", cost(run.totals.cost_usd, emulated=row.emulate)),
-        _fact("will be", cost(run.estimate_usd, emulated=row.emulate)),
+        *(
+            [_fact("will be", f"~{cost(run.estimate_usd, emulated=row.emulate)}")]
+            if goes_on
+            else []
+        ),
         _fact("tokens", f"{big(tokens.get('input', 0))} in  {big(tokens.get('output', 0))} out"),
         _fact("took", span(row.updated - row.created)),
         _fact("lane", row.lane),
-        _fact("failed", f"{big(soft)} by answers, {big(run.totals.hard)} by faults"),
+        *([_fact("failed", f"{big(soft)} by answers")] if soft else []),
+        *([_fact("failed", f"{big(hard)} by faults")] if hard else []),
         (),
     ]
     if run.waits:
