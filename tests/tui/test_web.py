@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import aiohttp
@@ -24,6 +25,14 @@ def folder(make_run, through, runs_dir):
     return folder
 
 
+def await_door(port: int) -> None:
+    """Wait until a server takes callers: it says where it will be a moment before."""
+    while True:
+        with suppress(ConnectionRefusedError), socket.create_connection((ADDRESS, port)):
+            return
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def server(folder):
     """A server on a port that is free."""
@@ -35,6 +44,7 @@ def server(folder):
     assert process.stderr is not None
     said = process.stderr.readline()
     assert "read-only" in said
+    await_door(port)
     yield process, re.findall(r"http://\S+", said)[0]
     process.kill()
     process.communicate()
