@@ -41,14 +41,15 @@ class Findings:
     """The pipeline as far as it can be made out in spite of problems."""
 
 
-def inspect(folder: Path, items: Path | None = None) -> Findings:
+def inspect(folder: Path, items: Path | None = None, *, frozen: bool = False) -> Findings:
     """Return everything wrong and doubtful about the pipeline in `folder`, by file and line.
 
     Args:
         folder: The pipeline's folder.
         items: The file that it is to be run on instead of its own.
+        frozen: The folder is a run's, and the pipeline the copy that it was made from.
     """
-    return _inspect(folder.resolve(), items, frozen=False)
+    return _inspect(folder.resolve(), items, frozen=frozen)
 
 
 def load(folder: Path, items: Path | None = None) -> Pipeline:
