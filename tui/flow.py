@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.cells import cell_len
-
+from tui.boxes import Box, joined, room
 from tui.paint import Cell, Part, Tone, big, span, step_bar
 from tui.snapshot import StepView
-from tui.table import Column, fit
+from tui.table import Column
 
 __all__ = ["COLUMNS", "StepRows", "boxes"]
 
-LEAST_BOX = 20
-MOST_BOX = 34
-ARROW = "─▶"
-LINES = 6
 COLUMNS = (
     Column("step", 14),
     Column("progress", 16, wide=True),
@@ -59,39 +54,13 @@ class StepRows:
 
 def boxes(steps: Sequence[StepView], width: int, chosen: str | None, now: datetime) -> list[Cell]:
     """Return the lines of the flow as boxes joined by arrows; none if they do not fit."""
-    each = (width - len(ARROW) * (len(steps) - 1)) // max(1, len(steps))
-    if each < LEAST_BOX:
-        return []
-    drawn = [_box(step, min(each, MOST_BOX), now, chosen=step.name == chosen) for step in steps]
-    lines: list[Cell] = []
-    for number in range(LINES):
-        joint = Part(ARROW if number == LINES // 2 - 1 else " " * len(ARROW), Tone.DIM)
-        line: list[Part] = []
-        for place, box in enumerate(drawn):
-            line += ([joint] if place else []) + list(box[number])
-        lines.append(tuple(line))
-    return lines
+    inner = room(len(steps), width)
+    return joined([_box(step, inner, now, chosen=step.name == chosen) for step in steps], width)
 
 
-def _box(step: StepView, width: int, now: datetime, *, chosen: bool) -> list[Cell]:
-    edge = Tone.ACCENT if chosen else Tone.DIM
-    inner = width - 4
-    title = step.name if cell_len(step.name) <= inner - 2 else f"{step.name[: inner - 3]}…"
-    flag = " ⚑" if step.finished else ""
-    top = f" {title}{flag} "
-    lines: list[Cell] = [
-        (
-            Part("╭─", edge),
-            Part(top, Tone.BOLD),
-            Part("─" * (width - 3 - cell_len(top)) + "╮", edge),
-        )
-    ]
-    for cell in (_funnel(step), step_bar(step, inner), _trouble(step), _now(step, now)):
-        fitted = fit(cell, inner)
-        blank = " " * (inner - sum(cell_len(part.text) for part in fitted))
-        lines.append((Part("│ ", edge), *fitted, Part(f"{blank} │", edge)))
-    lines.append((Part("╰" + "─" * (width - 2) + "╯", edge),))
-    return lines
+def _box(step: StepView, inner: int, now: datetime, *, chosen: bool) -> Box:
+    lines = (_funnel(step), step_bar(step, inner), _trouble(step), _now(step, now))
+    return Box(step.name, Part(" ⚑" if step.finished else "", Tone.BOLD), lines, chosen)
 
 
 def _glyph(step: StepView) -> Part:
