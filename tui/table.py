@@ -161,7 +161,7 @@ class Table(ScrollView, can_focus=True):
 
     def columns(self) -> list[tuple[int, Column, int]]:
         """Return the columns that there is room for: their place, themselves, their width."""
-        return layout(self._columns, self.size.width)
+        return layout(self._columns, self.scrollable_content_region.width)
 
     def width_of(self, title: str) -> int:
         """Return how wide a column is now."""
@@ -170,14 +170,14 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._heading().adjust_cell_length(width, self._style("table--heading"))
+            return self._heading().adjust_cell_length(width, self.rich_style)
         place = y - 1 + self.scroll_offset.y
         if place >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._line(place)
 
     def _heading(self) -> Strip:
-        style = self._style("table--heading")
+        style = self.rich_style + self._style("table--heading")
         segments = [Segment(" ", style)]
         for number, (_, column, width) in enumerate(self.columns()):
             title = set_cell_size(column.title, width)
