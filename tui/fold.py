@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from rich.cells import chop_cells
+from rich.cells import cell_len, chop_cells
 
 from tui.paint import Cell, Part
 
-__all__ = ["fold", "folded"]
+__all__ = ["Gutter", "fold", "folded"]
 
 LEAST_WIDTH = 8
+
+
+class Gutter(Part):
+    """The beginning of a line, such as its number: what is folded stands beside it, not below."""
+
+    __slots__ = ()
 
 
 def folded(lines: Iterable[Cell], width: int) -> list[Cell]:
@@ -38,9 +44,12 @@ def _rows(line: Cell, width: int) -> Iterator[Cell]:
     if not any(part.text for part in line):
         yield ()
         return
-    parts = [part for part in line if part.text]
-    for piece in fold("".join(part.text for part in parts), width):
-        row: list[Part] = []
+    gutter = line[0] if isinstance(line[0], Gutter) else Part("")
+    beside = cell_len(gutter.text)
+    parts = [part for part in line if part.text and part is not gutter] or [Part(" ")]
+    text = "".join(part.text for part in parts)
+    for number, piece in enumerate(fold(text, max(LEAST_WIDTH, width - beside))):
+        row = [Part(" " * beside) if number else gutter] if beside else list[Part]()
         left = len(piece)
         while left:
             part = parts[0]
