@@ -18,11 +18,14 @@ class Context(StrEnum):
     TEXT = "text"
     FILES = "files"
     UNIT = "unit"
+    PIPELINES = "pipelines"
+    PIPELINE = "pipeline"
+    PART = "file of a pipeline"
 
 
-LISTS = (Context.HOME, Context.RUN, Context.LOG, Context.FILES)
+LISTS = (Context.HOME, Context.RUN, Context.LOG, Context.FILES, Context.PIPELINES)
 """Where there is a list to search and to choose from."""
-VIEWERS = frozenset({Context.LOG, Context.TEXT, Context.FILES, Context.UNIT})
+VIEWERS = frozenset({Context.LOG, Context.TEXT, Context.FILES, Context.UNIT, Context.PART})
 """Only there may a letter that holds everywhere mean something else."""
 
 
@@ -82,7 +85,10 @@ _NAMES = {
 }
 
 _EVERYWHERE = (
-    Key("enter", "open", "Open", "Open what the cursor is on.", only=LISTS),
+    Key(
+        *("enter", "open", "Open", "Open what the cursor is on."),
+        only=(*LISTS, Context.PIPELINE),
+    ),
     Key("escape", "back", "Back", "Go back to where you came from."),
     Key(
         *("slash", "filter", "Filter", "Show only what matches, as you type; Escape shows all."),
@@ -90,11 +96,11 @@ _EVERYWHERE = (
     ),
     Key(
         *("comma", "sort", "Sort", "Sort by something else, again and again."),
-        only=(Context.HOME, Context.RUN, Context.FILES),
+        only=(Context.HOME, Context.RUN, Context.FILES, Context.PIPELINES),
     ),
     Key("question_mark", "help", "Keys", "The keys that hold here, to search in."),
     Key("ctrl+p", "command_palette", "Commands", "Everything that can be done, by name."),
-    Key("p", "pipelines", "Pipelines", "The pipelines.", instead="octobatch check PIPELINE"),
+    Key("p", "pipelines", "Pipelines", "The pipelines; of a run, the one it was made from."),
     Key("l", "log", "Log", "The log of the run, as it grows."),
     Key("f", "files", "Files", "The files of the run."),
     Key(
@@ -168,6 +174,17 @@ _UNIT = (
     Key("right", "step(1)", "Step", "The next step.", shown=False),
 )
 
+_EDIT = Key("e", "edit", "Editor", "Open the file in your editor: $VISUAL, or else $EDITOR.")
+
+_PIPELINE = (
+    Key("c", "copy", "Copy context", "Copy the step with its files, for an assistant."),
+    Key("v", "template", "Template", "The template of the step, and its other files."),
+    _EDIT,
+    Key("left", "step(-1)", "Step", "The step before.", shown=False),
+    Key("right", "step(1)", "Step", "The next step.", shown=False),
+    Key("tab", "pane", "Pane", "The next pane: what up and down move in."),
+)
+
 KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
     {
         Context.EVERYWHERE: _EVERYWHERE,
@@ -177,6 +194,9 @@ KEYS: Mapping[Context, tuple[Key, ...]] = MappingProxyType(
         Context.TEXT: (*_BESIDE, *_TAKE),
         Context.FILES: _TAKE,
         Context.UNIT: _UNIT,
+        Context.PIPELINES: (),
+        Context.PIPELINE: _PIPELINE,
+        Context.PART: (_EDIT, *_BESIDE, *_TAKE),
     }
 )
 

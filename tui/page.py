@@ -198,6 +198,15 @@ class Page(Screen[None]):
         """Return the run that keys are about; None if there is none."""
         return None
 
+    def action_pipelines(self) -> None:
+        """Show the pipelines; where one has come from them, go back there."""
+        from tui.pipelines import PipelinesPage  # it is a page itself
+
+        if not any(isinstance(screen, PipelinesPage) for screen in self.app.screen_stack):
+            self.app.push_screen(PipelinesPage())
+        while not isinstance(self.app.screen, PipelinesPage):
+            self.app.pop_screen()
+
     def action_log(self) -> None:
         from tui.file import FilePage  # it is a page itself
 

@@ -226,6 +226,13 @@ class RunPage(Filtered):
     def run_dir(self) -> Path:
         return self._dir
 
+    def action_pipelines(self) -> None:
+        """Show the pipeline that the run was made from."""
+        from tui.pipeline import PipelinePage  # it is a page itself
+
+        if self._run is not None:
+            self.app.push_screen(PipelinePage.of_run(self._run.row.dir, self._run.row.pipeline))
+
     def leave(self) -> None:
         """Show all runs again."""
         self.octobatch.close_run()

@@ -15,7 +15,9 @@ def test_no_key_does_two_things(context):
     assert max(Counter(key.action for key in keys).values()) == 1
 
 
-@pytest.mark.parametrize("context", [Context.HOME, Context.RUN])
+@pytest.mark.parametrize(
+    "context", [Context.HOME, Context.RUN, Context.PIPELINES, Context.PIPELINE]
+)
 def test_a_letter_means_the_same_everywhere(context):
     """No screen has another use for it."""
     shared = {key.key for key in KEYS[Context.EVERYWHERE]}
@@ -38,7 +40,7 @@ def test_every_key_is_explained():
 
 def test_what_comes_later_says_what_does_it_today():
     assert {key.action for key in KEYS[Context.EVERYWHERE] if key.later} == {
-        *("new", "go_on", "stop", "archive", "doctor", "report", "pipelines")
+        *("new", "go_on", "stop", "archive", "doctor", "report")
     }
 
 

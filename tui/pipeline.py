@@ -1,0 +1,297 @@
+"""A pipeline: how it flows, what it says of each step, and what is wrong with it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+
+from pipelines import available, pipelines_root
+from pipelines.folder import CONFIG
+from tui.clean import clean
+from tui.context import context
+from tui.details import (
+    FLOW,
+    PROPERTIES,
+    FindingRows,
+    FlowRows,
+    PropertyRows,
+    boxes,
+    checked,
+    concerning,
+    finding_columns,
+    finding_lines,
+    property_lines,
+    sought,
+)
+from tui.editor import edit
+from tui.findings import Finding
+from tui.folders import Folder, Watched, differs
+from tui.keymap import Context
+from tui.page import Line, bindings
+from tui.paint import Cell, Part, Tone, crumbs
+from tui.part import PartPage
+from tui.reading import Reading
+from tui.table import Rows, Table
+from tui.watching import Watching
+
+__all__ = ["PipelinePage"]
+
+TELLING = ("template", "expressions", "field", "script")
+"""What says most of a step."""
+MANY, FEW = 6, 8
+"""Of so many lines of the screen one shows a step, and one what the check says, at most."""
+
+
+class NoRows:
+    """Nothing yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def key(self, place: int) -> int:
+        return place
+
+    def place(self, key: object) -> int | None:
+        """Return nothing: there is none."""
+
+    def cells(self, place: int) -> Sequence[Cell]:  # noqa: ARG002 - there is none
+        return ()
+
+
+class PipelinePage(Watching):
+    """One pipeline: the flow on top, below it the properties of a step, and one of them in full."""
+
+    CONTEXT = Context.PIPELINE
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+
+    def __init__(self, watched: Watched, run: Path | None = None) -> None:
+        """Show a pipeline; of a run, if one is given, it may be the original or its copy."""
+        super().__init__()
+        self._watched = watched
+        self._run = run
+        self._changed = False
+        """Since the run was made."""
+        self._folder: Folder | None = None
+        self._place = 0
+        self._about: str | Finding | None = None
+
+    @classmethod
+    def of_run(cls, run: Path, pipeline: str) -> Self:
+        """Return the pipeline that a run was made from; the run's copy where it is gone."""
+        original = pipelines_root() / pipeline
+        if pipeline in available():
+            return cls(Watched(original), run)
+        return cls(Watched(run, frozen=True), run)
+
+    def body(self) -> ComposeResult:
+        yield Line(id="totals")
+        yield Line(id="boxes")
+        yield Table(FLOW, NoRows(), id="flow")
+        with Container(id="split"):
+            yield Table(PROPERTIES, NoRows(), id="properties")
+            yield Reading(id="told")
+        yield Table((), NoRows(), id="findings")
+
+    def on_mount(self) -> None:
+        self.query_one("#properties").focus()
+        if self._watched.seen is not None:
+            self.seen()
+
+    @property
+    def run_dir(self) -> Path | None:
+        return self._run
+
+    # --- what there is
+
+    def reading(self) -> Callable[[], None]:
+        def read() -> None:
+            before, now = self._watched.seen, self._watched.look()
+            if self._run is not None and not self._watched.frozen and now is not before:
+                self._changed = differs(self._run, now.path)
+
+        return read
+
+    def seen(self) -> None:
+        folder, before = self._watched.seen, self._folder
+        if folder is None or folder is before:
+            return
+        self._folder = folder
+        if before is None:
+            self._place, self._about = _first(folder)
+        else:
+            self._place = _same(before, folder, self._place)
+        self._show(from_top=before is None)
+
+    def _show(self, *, from_top: bool = False) -> None:
+        if (folder := self._folder) is None:
+            return
+        self.heading.show(*self._heading(folder))
+        self.query_one("#totals", Line).show(*_totals(folder))
+        self._show_flow(folder)
+        properties, findings = self._table("#properties"), self._table("#findings")
+        rows = PropertyRows(folder, self._place)
+        properties.show(rows)
+        if isinstance(self._about, str) and (place := rows.place(self._about)) is not None:
+            properties.go_to(place)
+        findings.use(finding_columns(folder.findings))
+        findings.show(FindingRows(folder.findings))
+        findings.display = bool(folder.findings)
+        findings.styles.height = min(len(folder.findings), self.size.height // FEW) + 1
+        self._tell(from_top=from_top)
+
+    def _heading(self, folder: Folder) -> Sequence[Cell]:
+        whose: Cell = ()
+        if folder.frozen:
+            whose = (Part("   the run's own copy", Tone.SOFT),)
+        elif self._run is not None:
+            since = ", changed since this run" if self._changed else ", as in this run"
+            whose = (Part(f"   the original{since}", Tone.SOFT if self._changed else Tone.DIM),)
+        where = ("runs", self._run.name) if self._run is not None else ("pipelines",)
+        name = "pipeline" if self._run is not None else clean(folder.path.name)
+        return crumbs(*where, name), checked(folder.wrong, folder.doubtful), whose
+
+    def _show_flow(self, folder: Folder) -> None:
+        drawn, rows = self.query_one("#boxes", Line), self._table("#flow")
+        lines = boxes(folder, self.size.width - 2, self._place)
+        roomy = bool(lines) and self.size.height >= 30  # noqa: PLR2004 - as `-tall` in the style sheet
+        drawn.display, rows.display = roomy, not roomy
+        drawn.show_lines(lines)
+        rows.show(FlowRows(folder))
+        rows.styles.height = min(len(folder.sections), self.size.height // MANY) + 1
+        rows.go_to(self._place)
+
+    def _tell(self, *, from_top: bool = True) -> None:
+        if (folder := self._folder) is None:
+            return
+        if isinstance(self._about, Finding):
+            lines = finding_lines(folder, self._about)
+        else:
+            name = self._table("#properties").key
+            lines = property_lines(folder, self._place, str(name))
+        at = sought(lines) if from_top else None
+        self.query_one("#told", Reading).show(lines, from_top=from_top, sought=at)
+
+    def _table(self, name: str) -> Table:
+        return self.query_one(name, Table)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    # --- keys
+
+    def on_table_moved(self) -> None:
+        flow, findings = self._table("#flow"), self._table("#findings")
+        if flow.has_focus and flow.cursor != self._place:
+            self._choose(flow.cursor)
+        elif findings.has_focus:
+            self._told_of(findings)
+        else:
+            self._told_of(self._table("#properties"))
+
+    def on_descendant_focus(self) -> None:
+        self.on_table_moved()
+
+    def _told_of(self, table: Table) -> None:
+        rows: Rows = table.rows
+        about = rows.key(table.cursor) if len(rows) else None
+        if about == self._about:
+            return
+        if isinstance(about, Finding):
+            self._follow(about)
+        elif isinstance(about, str):
+            self._about = about
+            self._tell()
+
+    def _follow(self, finding: Finding) -> None:
+        """Show what the check says, and the step and the property that it says it of."""
+        self._about = finding
+        if self._folder is not None:
+            self._place, name = _concerned(self._folder, finding)
+            self._show(from_top=True)
+            properties = self._table("#properties")
+            properties.go_to(properties.rows.place(name) or 0)
+
+    def _choose(self, place: int) -> None:
+        self._place = place
+        self._show(from_top=True)
+
+    def action_step(self, by: int) -> None:
+        """Choose another step; before the first one stands the pipeline as a whole."""
+        if self._folder is not None:
+            self._choose(max(0, min(self._place + by, len(self._folder.steps))))
+
+    def action_pane(self) -> None:
+        self.focus_next()
+
+    def action_open(self) -> None:
+        """Show the file of what the cursor is on, whole."""
+        self._open(self._file)
+
+    def action_template(self) -> None:
+        folder = self._folder
+        template = folder.sections[self._place].get("template") if folder else None
+        if template is None or template.file is None:
+            self.octobatch.say("This step has no template.")
+            return
+        self._open(template.file)
+
+    def _open(self, name: str) -> None:
+        if self._folder is not None:
+            self.app.push_screen(PartPage(self._watched, self._place, name))
+
+    @property
+    def _file(self) -> str:
+        """Return the file that the cursor is on: what a property names, or where it stands."""
+        if isinstance(self._about, Finding):
+            return self._about.file
+        one = self._folder.sections[self._place].get(str(self._about)) if self._folder else None
+        return one.file if one is not None and one.file is not None else CONFIG
+
+    def action_copy(self) -> None:
+        """Copy the step with all that an assistant must know of it."""
+        if self._folder is not None:
+            self.octobatch.copy(context(self._folder, self._place))
+
+    def action_edit(self) -> None:
+        if self._folder is not None:
+            edit(self.octobatch, self._folder, self._file)
+            self.action_reread()
+
+
+def _first(folder: Folder) -> tuple[int, str]:
+    """Return where to look first: at what is wrong, else at the first step's template."""
+    wrong = next((one for one in folder.findings if one.wrong), None)
+    if wrong is None:
+        place = min(1, len(folder.steps))
+        return place, next((key for key in TELLING if folder.sections[place].get(key)), CONFIG)
+    return _concerned(folder, wrong)
+
+
+def _concerned(folder: Folder, finding: Finding) -> tuple[int, str]:
+    """Return the section and the property that something is said of."""
+    place = next((n for n in range(len(folder.sections)) if finding in folder.of(n)), 0)
+    own = folder.sections[place].properties
+    return place, next((p.name for p in own if finding in concerning(folder, place, p)), CONFIG)
+
+
+def _same(before: Folder, now: Folder, place: int) -> int:
+    """Return where a step is now: steps are known by their names."""
+    name = before.sections[place].name
+    found = (n for n, step in enumerate(now.steps, 1) if place and step.name == name)
+    return next(found, min(place, len(now.steps)))
+
+
+def _totals(folder: Folder) -> Sequence[Cell]:
+    """Return a pipeline in a line."""
+    said = folder.whole.get("description")
+    steps = len(folder.steps)
+    lost = f" · {folder.lost:,} lines of config.yaml cannot be read" if folder.lost else ""
+    return (
+        (Part(f"{steps} step{'s' * (steps != 1)}", Tone.BOLD),),
+        (Part(lost, Tone.BAD),) if lost else (),
+        (Part(f" · {said.value}"),) if said else (),
+        (Part(f" · {clean(str(folder.path))}", Tone.DIM),),
+    )

@@ -1,0 +1,52 @@
+"""What screens share that show a pipeline's files: they are read again while one looks at them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from textual import work
+
+from tui.page import Page
+from tui.snapshot import Snapshot
+
+__all__ = ["Watching"]
+
+LOOK_SECONDS = 0.5
+
+
+class Watching(Page):
+    """A screen over files that people change elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = asyncio.Event()
+
+    def reading(self) -> Callable[[], None]:
+        """Return what looks at the files; it is called in a thread."""
+        raise NotImplementedError
+
+    def seen(self) -> None:
+        """Show what was read."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self._keep()
+
+    @work(exclusive=True, group="watching")
+    async def _keep(self) -> None:
+        while True:
+            self._asked.clear()
+            if self.is_current and not self.octobatch.frozen:
+                await asyncio.to_thread(self.reading())
+                self.seen()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), LOOK_SECONDS)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Runs that change elsewhere change nothing here."""
+
+    def on_screen_resume(self) -> None:
+        self._asked.set()
+
+    def action_reread(self) -> None:
+        self._asked.set()
