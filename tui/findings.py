@@ -1,15 +1,16 @@
 """What a check says of a pipeline, and which step and key each of it concerns."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import Findings, Problem
+from pipelines import Problem
 from pipelines.folder import CONFIG
 from pipelines.strict_yaml import Document, Keys
 from tui.clean import clean
 
-__all__ = ["Finding", "findings_of"]
+__all__ = ["Finding", "Owners", "findings_of"]
 
 STEPS = "pipeline"
 
@@ -36,14 +37,10 @@ class Finding:
 
 
 def findings_of(
-    found: Findings, document: Document, readable: int, folder: Path
+    problems: Iterable[Problem], doubts: Iterable[Problem], owners: "Owners", folder: Path
 ) -> tuple[Finding, ...]:
-    """Return what a check of a folder has found, what is wrong before what is doubtful.
-
-    The document is its config.yaml, of which so many lines are readable.
-    """
-    owners = Owners(document, readable)
-    kinds = ((True, found.problems), (False, found.doubts))
+    """Return what a check of a folder has found, what is wrong before what is doubtful."""
+    kinds = ((True, problems), (False, doubts))
     return tuple(
         _finding(one, folder.resolve(), owners, wrong=wrong)
         for wrong, some in kinds

@@ -5,17 +5,20 @@ Texts are clean (`tui.clean`); nothing is run, and nothing is written.
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines import Findings, Problem, available, inspect, pipelines_root
 from pipelines.folder import CONFIG, inside
 from pipelines.strict_yaml import Document
+from tui.asking import checked
 from tui.clean import clean
-from tui.findings import Finding, findings_of
+from tui.findings import Finding, Owners, findings_of
 from tui.sections import CHECKED, Section, Sections
 from tui.stamps import Stamp, stamp_of
 from tui.written import written
@@ -25,6 +28,7 @@ __all__ = ["Folder", "Shelf", "Text", "Watched", "differs", "look"]
 MOST_READ = 1 << 20
 """Bytes of a file that are read."""
 PARTS = ("templates", "schemas", "rehearsal", "scripts")
+A_LOOK_SECONDS = 0.3
 MOST_FILES = 2_000
 """So many files of a folder are looked at for changes."""
 
@@ -50,6 +54,7 @@ class Folder:
     steps: tuple[Section, ...]
     findings: tuple[Finding, ...]
     config: Text
+    owners: Owners
     lost: int = 0
     """Lines of config.yaml that cannot be read, the last ones."""
     scattered: bool = False
@@ -88,13 +93,15 @@ def look(path: Path, *, frozen: bool = False) -> Folder:
     said: Mapping[str, Any] = document.value if isinstance(document.value, dict) else {}
     sections = Sections(path, text, document, said)
     whole, steps = sections.whole(), tuple(sections.steps())
+    owners = Owners(document, text.readable)
     return Folder(
         path=path,
         frozen=frozen,
         whole=whole,
         steps=steps,
-        findings=findings_of(found, document, text.readable, path),
+        findings=findings_of(found.problems, found.doubts, owners, path),
         config=config,
+        owners=owners,
         lost=len(text.lines) - text.readable,
         scattered=sections.scattered,
         files={name: text_of(path, name) for one in (whole, *steps) for name in one.files},
@@ -141,24 +148,34 @@ class Watched:
         """Take the folder; nothing is read before the first look."""
         self.path = path
         self.frozen = frozen
+        self.seen: Folder | None = None
+        """What was read last."""
+        self.whole = False
+        """All is known of it that can be."""
         self._stamps: Mapping[str, Stamp | None] | None = None
-        self._seen: Folder | None = None
+        self._looking = threading.Lock()
+        """Screens behind one another show the same folder."""
 
-    @property
-    def seen(self) -> Folder | None:
-        """Return what was read last."""
-        return self._seen
+    def look(self) -> bool:
+        """See whether it has changed; return False while there is more to find out.
 
-    def look(self) -> Folder:
-        """Return what there is; the same object if no file has changed."""
-        stamps = dict(self._stamped())
-        if self._seen is None or stamps != self._stamps:
-            # Taken before reading: what changes meanwhile is read again.
-            self._seen, self._stamps = look(self.path, frozen=self.frozen), stamps
-        return self._seen
+        What its files say is told at once, then what only the command knows, and that once.
+        """
+        with self._looking:
+            stamps = dict(self._stamped())
+            if self.seen is None or stamps != self._stamps:
+                self.seen = look(self.path, frozen=self.frozen)
+                # Taken before reading: what changes meanwhile is read again.
+                named = {name: stamp_of(self.path / name) for name in self.seen.files}
+                self._stamps = {**named, **stamps}
+                # A run's copy is called otherwise, and is none of the command's pipelines.
+                self.whole = self.frozen
+            elif not self.whole:
+                self.seen, self.whole = _with_all(self.seen), True
+            return self.whole
 
     def _stamped(self) -> Iterator[tuple[str, Stamp | None]]:
-        named = self._seen.files if self._seen is not None else ()
+        named = self.seen.files if self.seen is not None else ()
         beside = () if self.frozen else _files(self.path, [""], deep=False)
         for name in (CONFIG, *named, *beside, *_files(self.path, PARTS)):
             yield name, stamp_of(self.path / name)
@@ -177,6 +194,15 @@ def _files(path: Path, folders: Iterable[str], *, deep: bool = True) -> Iterator
                     yield name
                 elif deep:
                     left.append(name)
+
+
+def _with_all(folder: Folder) -> Folder:
+    """Return a pipeline with all that can be found of it."""
+    found = checked(folder.path)
+    if found is None:
+        return folder
+    findings = findings_of(found.problems, found.doubts, folder.owners, folder.path)
+    return folder if findings == folder.findings else replace(folder, findings=findings)
 
 
 def differs(copy: Path, folder: Path) -> bool:
@@ -204,19 +230,27 @@ class Shelf:
         self.root = pipelines_root()
         self.trouble: str | None = None
         """Why they cannot be listed."""
-        self._watched: dict[str, Watched] = {}
+        self.pipelines: Mapping[str, Watched] = {}
+        """By their names."""
 
-    def look(self) -> list[Watched]:
-        """Return each, as it was read now."""
+    def look(self, *, timer: Callable[[], float] = time.monotonic) -> bool:
+        """See what has changed; return False if there is more to find out."""
+        until = timer() + A_LOOK_SECONDS
         self.trouble = None
         try:
             names = available()
         except OSError as error:
-            self.trouble = clean(f"{self.root} cannot be read: {error.strerror}")
-            return []
-        self._watched = {
-            name: self._watched.get(name) or Watched(self.root / name) for name in names
-        }
-        for one in self._watched.values():
-            one.look()
-        return list(self._watched.values())
+            self.trouble = clean(f"cannot be read: {error.strerror}")
+            names = []
+        known = self.pipelines
+        self.pipelines = {name: known.get(name) or Watched(self.root / name) for name in names}
+        whole = True
+        for one in sorted(self.pipelines.values(), key=_known):
+            if timer() > until:
+                return False
+            whole = one.look() and whole
+        return whole
+
+
+def _known(one: Watched) -> int:
+    return 0 if one.seen is None else 1 + one.whole

@@ -1,6 +1,5 @@
 """A file of a pipeline, whole: a template, a schema, or what else a step consists of."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,8 +42,8 @@ class PartPage(Watching, Viewer):
         self.query_one(Reading).focus()
         self.seen()
 
-    def reading(self) -> Callable[[], None]:
-        return lambda: self._watched.look() and None
+    def look(self) -> bool:
+        return self._watched.look()
 
     def seen(self) -> None:
         if self._watched.seen is not self._shown:

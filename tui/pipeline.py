@@ -1,6 +1,6 @@
 """A pipeline: how it flows, what it says of each step, and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -106,13 +106,11 @@ class PipelinePage(Watching):
 
     # --- what there is
 
-    def reading(self) -> Callable[[], None]:
-        def read() -> None:
-            before, now = self._watched.seen, self._watched.look()
-            if self._run is not None and not self._watched.frozen and now is not before:
-                self._changed = differs(self._run, now.path)
-
-        return read
+    def look(self) -> bool:
+        before, whole, now = self._watched.seen, self._watched.look(), self._watched.seen
+        if self._run is not None and now is not None and now is not before:
+            self._changed = not self._watched.frozen and differs(self._run, now.path)
+        return whole
 
     def seen(self) -> None:
         folder, before = self._watched.seen, self._folder

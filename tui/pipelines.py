@@ -1,6 +1,6 @@
 """The pipelines: what each is for, what a check says of it, and when it was run last."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from tui.clean import clean
 from tui.details import boxes, checked, finding_cell
-from tui.folders import Folder, Shelf, Watched
+from tui.folders import Folder, Shelf
 from tui.keymap import Context
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import Cell, Part, Tone, crumbs, span
@@ -99,7 +99,6 @@ class PipelinesPage(Watching, Filtered):
     def __init__(self) -> None:
         super().__init__()
         self._shelf = Shelf()
-        self._watched: Mapping[str, Watched] = {}
         self._runs: Sequence[RunRow] = ()
         self._sort = 0
 
@@ -119,20 +118,17 @@ class PipelinesPage(Watching, Filtered):
         self._runs = snapshot.rows
         self.again()
 
-    def reading(self) -> Callable[[], None]:
-        def read() -> None:
-            self._watched = {one.path.name: one for one in self._shelf.look()}
-
-        return read
+    def look(self) -> bool:
+        return self._shelf.look()
 
     def seen(self) -> None:
-        self.query_one("#empty").display = not self._watched
+        self.query_one("#empty").display = not self._shelf.pipelines
         self.again()
 
     def again(self) -> None:
         shown = sorted(self._wanted(), key=SORTS[self._sort][1])
         self.query_one(Table).show(PipelineRows(shown, self.octobatch.now()))
-        folders = [one.seen for one in self._watched.values() if one.seen is not None]
+        folders = [one.seen for one in self._shelf.pipelines.values() if one.seen is not None]
         wrong = sum(one.wrong > 0 for one in folders)
         self.heading.show(
             crumbs("pipelines"),
@@ -145,7 +141,7 @@ class PipelinesPage(Watching, Filtered):
 
     def _wanted(self) -> list[Shown]:
         words = self.words.lower().split()
-        found = (self._with_runs(one.seen) for one in self._watched.values() if one.seen)
+        found = (self._with_runs(one.seen) for one in self._shelf.pipelines.values() if one.seen)
         return [one for one in found if all(word in _text(one) for word in words)]
 
     def _with_runs(self, folder: Folder) -> Shown:
@@ -154,7 +150,7 @@ class PipelinesPage(Watching, Filtered):
 
     def _preview(self) -> None:
         """Show how the pipeline under the cursor flows, where there is room."""
-        watched = self._watched.get(str(self.query_one(Table).key))
+        watched = self._shelf.pipelines.get(str(self.query_one(Table).key))
         folder = watched.seen if watched is not None else None
         drawn, found = self.query_one("#boxes", Line), self.query_one("#found", Line)
         tall = self.size.height >= 30  # noqa: PLR2004 - as `-tall` in the style sheet
@@ -172,7 +168,7 @@ class PipelinesPage(Watching, Filtered):
         self.again()
 
     def action_open(self) -> None:
-        if (watched := self._watched.get(str(self.query_one(Table).key))) is not None:
+        if (watched := self._shelf.pipelines.get(str(self.query_one(Table).key))) is not None:
             self.app.push_screen(PipelinePage(watched))
 
     def action_sort(self) -> None:

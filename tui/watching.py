@@ -1,7 +1,6 @@
 """What screens share that show a pipeline's files: they are read again while one looks at them."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from textual import work
@@ -21,8 +20,8 @@ class Watching(Page):
         super().__init__()
         self._asked = asyncio.Event()
 
-    def reading(self) -> Callable[[], None]:
-        """Return what looks at the files; it is called in a thread."""
+    def look(self) -> bool:
+        """Look at the files, in a thread; return False if there is more to find out."""
         raise NotImplementedError
 
     def seen(self) -> None:
@@ -37,8 +36,10 @@ class Watching(Page):
         while True:
             self._asked.clear()
             if self.is_current and not self.octobatch.frozen:
-                await asyncio.to_thread(self.reading())
+                whole = await asyncio.to_thread(self.look)
                 self.seen()
+                if not whole:
+                    continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), LOOK_SECONDS)
 
