@@ -28,7 +28,7 @@ def context(folder: Folder, place: int) -> str:
         parts.append(_titled(CONFIG, folder.config.text, CONFIG, folder.config.trouble))
     else:
         whole = "\n".join(one.yaml for one in folder.whole.properties if one.yaml)
-        title = f"The step {section.name!r} in {CONFIG}, line {section.line}"
+        title = f"The step {section.name!r} in {CONFIG}, from line {section.line}"
         parts += [
             _titled(title, section.yaml, CONFIG),
             _titled(f"What {CONFIG} says of all steps", whole, CONFIG),
