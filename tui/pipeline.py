@@ -76,7 +76,10 @@ class PipelinePage(Watching):
         """Since the run was made."""
         self._folder: Folder | None = None
         self._place = 0
+        self._step: str | None = None
+        """The step that was chosen, by its name: it may be gone for a while; None for the whole."""
         self._about: str | Finding | None = None
+        """The property that was chosen, likewise, or what the check says."""
 
     @classmethod
     def of_run(cls, run: Path, pipeline: str) -> Self:
@@ -119,8 +122,9 @@ class PipelinePage(Watching):
         self._folder = folder
         if before is None:
             self._place, self._about = _first(folder)
+            self._step = _name(folder, self._place)
         else:
-            self._place = _same(before, folder, self._place)
+            self._place = _same(folder, self._step, self._place)
         self._show(from_top=before is None)
 
     def _show(self, *, from_top: bool = False) -> None:
@@ -132,8 +136,8 @@ class PipelinePage(Watching):
         properties, findings = self._table("#properties"), self._table("#findings")
         rows = PropertyRows(folder, self._place)
         properties.show(rows)
-        if isinstance(self._about, str) and (place := rows.place(self._about)) is not None:
-            properties.go_to(place)
+        if isinstance(self._about, str):
+            _put(properties, rows.place(self._about))
         findings.use(finding_columns(folder.findings))
         findings.show(FindingRows(folder.findings))
         findings.display = bool(folder.findings)
@@ -159,7 +163,7 @@ class PipelinePage(Watching):
         drawn.show_lines(lines)
         rows.show(FlowRows(folder))
         rows.styles.height = min(len(folder.sections), self.size.height // MANY) + 1
-        rows.go_to(self._place)
+        _put(rows, self._place)
 
     def _tell(self, *, from_top: bool = True) -> None:
         if (folder := self._folder) is None:
@@ -207,13 +211,14 @@ class PipelinePage(Watching):
         """Show what the check says, and the step and the property that it says it of."""
         self._about = finding
         if self._folder is not None:
-            self._place, name = _concerned(self._folder, finding)
-            self._show(from_top=True)
+            place, name = _concerned(self._folder, finding)
+            self._choose(place)
             properties = self._table("#properties")
-            properties.go_to(properties.rows.place(name) or 0)
+            _put(properties, properties.rows.place(name))
 
     def _choose(self, place: int) -> None:
         self._place = place
+        self._step = _name(self._folder, place)
         self._show(from_top=True)
 
     def action_step(self, by: int) -> None:
@@ -232,7 +237,8 @@ class PipelinePage(Watching):
         folder = self._folder
         template = folder.sections[self._place].get("template") if folder else None
         if template is None or template.file is None:
-            self.octobatch.say("This step has no template.")
+            what = "This step" if self._place else "The pipeline as a whole"
+            self.octobatch.say(f"{what} has no template.")
             return
         self._open(template.file)
 
@@ -275,11 +281,23 @@ def _concerned(folder: Folder, finding: Finding) -> tuple[int, str]:
     return place, next((p.name for p in own if finding in concerning(folder, place, p)), CONFIG)
 
 
-def _same(before: Folder, now: Folder, place: int) -> int:
-    """Return where a step is now: steps are known by their names."""
-    name = before.sections[place].name
-    found = (n for n, step in enumerate(now.steps, 1) if place and step.name == name)
-    return next(found, min(place, len(now.steps)))
+def _name(folder: Folder | None, place: int) -> str | None:
+    return folder.sections[place].name if folder is not None and place else None
+
+
+def _same(folder: Folder, step: str | None, place: int) -> int:
+    """Return where a step is now; where it is gone, what stands in its place."""
+    if step is None:
+        return 0
+    found = (n for n, one in enumerate(folder.steps, 1) if one.name == step)
+    return next(found, min(place, len(folder.steps)))
+
+
+def _put(table: Table, place: int | None) -> None:
+    """Put the cursor on a row, which is nobody's choice."""
+    if place is not None:
+        with table.prevent(Table.Moved):
+            table.go_to(place)
 
 
 def _totals(folder: Folder) -> Sequence[Cell]:

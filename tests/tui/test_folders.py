@@ -9,7 +9,7 @@ from tests.tui.shelf import BROKEN, HERE, change, put
 from tui import folders
 from tui.asking import Checked
 from tui.details import FlowRows, PropertyRows, file_lines, property_lines
-from tui.folders import Shelf, Watched, differs, look
+from tui.folders import Folder, Shelf, Watched, differs, look
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +119,11 @@ def test_what_never_ends_is_not_read(folder):
     assert found.files["templates/score.jinja2"].trouble == "is not a file"
 
 
+def seen(watched: Watched) -> Folder:
+    assert watched.seen is not None
+    return watched.seen
+
+
 def test_it_is_read_again_when_a_file_has_changed(folder):
     watched = Watched(folder)
     watched.look()
@@ -128,10 +133,10 @@ def test_it_is_read_again_when_a_file_has_changed(folder):
     change(folder, "Be strict", "Be kind", "templates/score.jinja2")
     watched.look()
     assert watched.seen is not before
-    assert "Be kind" in watched.seen.files["templates/score.jinja2"].text
+    assert "Be kind" in seen(watched).files["templates/score.jinja2"].text
     (folder / "templates" / "new.jinja2").write_text("nobody uses it")
     watched.look()
-    assert [one.message for one in watched.seen.findings] == ["no step uses this file"]
+    assert [one.message for one in seen(watched).findings] == ["no step uses this file"]
 
 
 def test_what_only_the_command_knows_comes_after(folder, asked):
@@ -139,7 +144,7 @@ def test_what_only_the_command_knows_comes_after(folder, asked):
     assert not watched.look()
     asked.append(Checked((Problem(folder / "config.yaml", 20, "no such model"),), ()))
     assert watched.look()
-    found = watched.seen.findings
+    found = seen(watched).findings
     assert [(one.step, one.key, one.message) for one in found] == [(0, "template", "no such model")]
 
 
