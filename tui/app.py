@@ -12,6 +12,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
+from tui.clean import clean
 from tui.copying import copy
 from tui.diff import Event
 from tui.home import Home
@@ -149,7 +150,7 @@ class OctobatchApp(App[None]):
 
     def say(self, text: str) -> None:
         """Say something in a corner for a while; it is never markup."""
-        self.notify(text, markup=False)
+        self.notify(clean(text), markup=False)
 
     @work(thread=True, group="copy")
     def copy(self, text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runs import Batch, Chunk, Liveness, Stage
+from tui.clean import clean
 from tui.snapshot import Reason, RunDetail, RunRow, Snapshot
 
 __all__ = [
@@ -196,7 +197,8 @@ def _moved(was: Chunk, step: str, chunk: Chunk) -> Iterator[ChunkMoved]:
     units = chunk.due
     if chunk.step is None:
         units = chunk.alive
-    yield ChunkMoved(chunk.name, step, chunk.step, units, _outcome(was, chunk))
+    to = None if chunk.step is None else clean(chunk.step)
+    yield ChunkMoved(clean(chunk.name), clean(step), to, units, _outcome(was, chunk))
 
 
 def _outcome(was: Chunk, chunk: Chunk) -> Outcome:
@@ -238,10 +240,10 @@ def _batches(before: RunDetail, after: RunDetail) -> Iterator[Event]:
     were, are = _at_provider(before), _at_provider(after)
     for key in are.keys() - were.keys():
         batch = are[key]
-        yield BatchSubmitted(batch.step, batch.provider, batch.requests)
+        yield BatchSubmitted(clean(batch.step), clean(batch.provider), batch.requests)
     for key in were.keys() - are.keys():
         batch = were[key]
-        yield BatchEnded(batch.step, batch.provider, batch.requests)
+        yield BatchEnded(clean(batch.step), clean(batch.provider), batch.requests)
 
 
 def _at_provider(detail: RunDetail) -> dict[str, Batch]:

@@ -181,7 +181,7 @@ def _reason_of(reason: Reason) -> dict[str, Any]:
 def _chunk_of(chunk: Chunk, whole: Counts) -> dict[str, Any]:
     return {
         "chunk": clean(chunk.name),
-        "step": chunk.step,
+        "step": None if chunk.step is None else clean(chunk.step),
         "stage": chunk.stage.value,
         "round": chunk.round,
         "units": chunk.items,

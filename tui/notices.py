@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from runs import Liveness, lasting
+from tui.clean import clean
 from tui.diff import Event, RunEnded
 from tui.paint import big
 from tui.snapshot import RunDetail, RunRow, Snapshot
@@ -31,7 +32,11 @@ class Notices:
     def _idle(self, run: RunDetail) -> Iterator[str]:
         """Yield for whom one waits, if that is longer than a minute: once for the same batches."""
         for wait in run.waits:
-            out = {batch.key for batch in run.state.batches.open if batch.provider == wait.provider}
+            out = {
+                batch.key
+                for batch in run.state.batches.open
+                if clean(batch.provider) == wait.provider
+            }
             if wait.age <= IDLE_SECONDS or out & self._told:
                 continue
             self._told |= out

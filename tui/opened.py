@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runs import Follower, Liveness, RunPaths, RunState, Wait, totals, waits
 from runs.times import Clock
+from tui.clean import clean
 from tui.reasons import Reasons
 from tui.rows import Row
 from tui.snapshot import RunDetail
@@ -73,7 +74,7 @@ class Opened:
 
 def _waits(state: RunState, at: datetime, was: RunDetail | None) -> tuple[Wait, ...]:
     """Return what is waited for; the same object while it reads the same."""
-    told = tuple(waits(state.batches, at))
+    told = tuple(wait._replace(provider=clean(wait.provider)) for wait in waits(state.batches, at))
     if was is not None and [str(wait) for wait in was.waits] == [str(wait) for wait in told]:
         return was.waits
     return told

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from runs import Liveness
+from tui.clean import clean
 from tui.snapshot import RunRow, StepView
 
 __all__ = [
@@ -105,7 +106,7 @@ def crumbs(*places: str) -> Cell:
     """Return where one is."""
     return (
         Part("octobatch", Tone.ACCENT),
-        *(Part(f" › {place}", Tone.BOLD) for place in places),  # noqa: RUF001
+        *(Part(f" › {clean(place)}", Tone.BOLD) for place in places),  # noqa: RUF001
         Part("   "),
     )
 

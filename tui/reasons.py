@@ -69,7 +69,9 @@ class Reasons:
         try:
             for record in read_jsonl(self._run.chunk(place.chunk).failures(place.step)):
                 error = next(iter(record["errors"]), {"rule": "", "message": ""})
-                rule = _Rule(place.step, clean(record["failure_stage"]), clean(error["rule"]))
+                rule = _Rule(
+                    clean(place.step), clean(record["failure_stage"]), clean(error["rule"])
+                )
                 units[rule] += 1
                 self._messages.setdefault(rule, clean(str(error["message"])))
         except UNREADABLE:

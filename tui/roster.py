@@ -44,7 +44,7 @@ def glyph(state: UnitState) -> Part:
 def standing(step: str, state: UnitState) -> Cell:
     """Return how a unit stands, in words."""
     told, tone = _GLYPHS[state]
-    return Part(f"{told} ", tone), Part(f"{state.word} ", tone), Part(f"at {step}", Tone.DIM)
+    return Part(f"{told} ", tone), Part(f"{state.word} ", tone), Part(f"at {clean(step)}", Tone.DIM)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class UnitRows:
         steps = self.index.steps[:MOST_STEPS]
         return (
             (Part(clean(self.index.id_of(unit))),),
-            (Part(self.index.chunk_of(unit), Tone.DIM),),
+            (Part(clean(self.index.chunk_of(unit)), Tone.DIM),),
             tuple(glyph(self.index.state_of(unit, name)) for name in steps),
             standing(step, state),
         )

@@ -126,7 +126,7 @@ class Row:
             progress=total.progress,
             tokens=sum(total.tokens.get(kind, 0) for kind in ("input", "output")),
             cost_usd=total.cost_usd,
-            step=current_step(state),
+            step=_cleaned(current_step(state)),
             created=state.created,
             updated=state.updated,
             waiting=state.waiting,

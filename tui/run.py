@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
 from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
+from tui.clean import clean
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.keymap import Context
@@ -72,7 +73,7 @@ class ChunkRows:
         chunk = self.chunks[place]
         whole = all_of(chunk, self._now)
         return (
-            (Part(chunk.name),),
+            (Part(clean(chunk.name)),),
             _stage(chunk),
             (Part(big(chunk.items)),),
             (Part(big(chunk.valid)),),
@@ -96,7 +97,7 @@ def _stage(chunk: Chunk) -> Cell:
         return (Part(word, Tone.GOOD if chunk.valid else Tone.SOFT),)
     again = f", round {chunk.round}" if chunk.round > 1 else ""
     tone = Tone.LIVE if word == "submitted" else Tone.PLAIN
-    return (Part(f"{chunk.step} ", Tone.BOLD), Part(f"{word}{again}", tone))
+    return (Part(f"{clean(chunk.step)} ", Tone.BOLD), Part(f"{word}{again}", tone))
 
 
 class RunPage(Filtered):

@@ -15,6 +15,7 @@ from runs import (
     is_retry,
     step_counts,
 )
+from tui.clean import clean
 from tui.snapshot import StepView
 
 __all__ = ["estimate_usd", "step_views"]
@@ -90,10 +91,10 @@ def _view(
     processing = sum(batch.requests for batch in out)
     waiting = sum(chunk.due for chunk in at) - sum(_settled(told) for told in rounds)
     return StepView(
-        name=spec.name,
-        scope=spec.scope,
-        provider=spec.provider,
-        model=spec.model,
+        name=clean(spec.name),
+        scope=clean(spec.scope),
+        provider=_cleaned(spec.provider),
+        model=_cleaned(spec.model),
         counts=counts,
         due=due,
         in_flight=in_flight,
@@ -103,6 +104,10 @@ def _view(
         since=min((batch.submitted_at or batch.intended_at for batch in out), default=None),
         finished=finished,
     )
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean(text)
 
 
 def _retrying(at: list[Chunk], rounds: list[Counts], out: list[Batch]) -> int:

@@ -168,7 +168,7 @@ class UnitPage(Viewer):
             return
         self.heading.show(
             crumbs(self._run.row.name, told.unit_id),
-            (Part(f"{told.chunk} · ", Tone.DIM), Part(self._cost(told), Tone.DIM)),
+            (Part(f"{clean(told.chunk)} · ", Tone.DIM), Part(self._cost(told), Tone.DIM)),
         )
         self.query_one("#way", Line).show(*_way(told, at))
         self._show_view()
@@ -260,6 +260,6 @@ def _way(told: Story, at: StepStory) -> tuple[Cell, ...]:
     for number, step in enumerate(told.steps):
         here = step is at
         joint = (Part(" ─▶ ", Tone.DIM),) if number else ()
-        name = Part(f" {step.step}", Tone.ACCENT if here else Tone.PLAIN)
+        name = Part(f" {clean(step.step)}", Tone.ACCENT if here else Tone.PLAIN)
         cells.append((*joint, telling.outcome(step), name))
     return tuple(cells)

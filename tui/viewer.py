@@ -6,6 +6,7 @@ from pathlib import Path
 from textual import work
 
 from runs import is_run
+from tui.clean import clean
 from tui.page import Page
 
 __all__ = ["Viewer", "free_name", "is_of_a_run"]
@@ -44,7 +45,7 @@ class Viewer(Page):
         if is_of_a_run(folder):
             self.octobatch.say("Not saved: this is the folder of a run, which is only read here.")
             return
-        self._save(folder / free_name(folder, self.saved_as), self.writer())
+        self._save(folder / free_name(folder, clean(self.saved_as)), self.writer())
 
     @work(thread=True, group="save")
     def _save(self, path: Path, write: Callable[[Path], object]) -> None:
