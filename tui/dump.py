@@ -77,7 +77,7 @@ def _run(run: RunDetail, snapshot: Snapshot, width: int) -> Iterator[Cell]:
     yield _joined(*run_totals(run))
     yield ()
     bar = next(wide for _, column, wide in layout(STEPS, width) if column.title == "progress")
-    yield from _table(STEPS, StepRows(run.steps, snapshot.at, bar), width)
+    yield from _table(STEPS, StepRows(run.steps, snapshot.at, lambda: bar), width)
     yield ()
     yield from facts(run, None)
     yield from ((Part(line, Tone.DIM),) for line in run.log)

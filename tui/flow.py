@@ -1,6 +1,6 @@
 """A pipeline as it flows: boxes joined by arrows where they fit, rows where they do not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from tui.boxes import Box, joined, room
@@ -10,9 +10,10 @@ from tui.table import Column
 
 __all__ = ["COLUMNS", "StepRows", "boxes"]
 
+BAR = 16
 COLUMNS = (
     Column("step", 14),
-    Column("progress", 16, wide=True),
+    Column("progress", BAR, wide=True),
     Column("valid/in", 13, right=True),
     Column("again", 6, right=True, rank=2),
     Column("failed", 6, right=True, rank=1),
@@ -24,7 +25,10 @@ COLUMNS = (
 class StepRows:
     """The steps of a run as rows of a table."""
 
-    def __init__(self, steps: Sequence[StepView], now: datetime, bar: int = 16) -> None:
+    def __init__(
+        self, steps: Sequence[StepView], now: datetime, bar: Callable[[], int] = lambda: BAR
+    ) -> None:
+        """Take steps, this moment, and how wide a bar is when it is drawn."""
         self.steps = steps
         self._now = now
         self._bar = bar
@@ -43,7 +47,7 @@ class StepRows:
         step = self.steps[place]
         return (
             (_glyph(step), Part(step.name)),
-            step_bar(step, self._bar),
+            step_bar(step, self._bar()),
             _funnel(step),
             (Part(big(step.retrying), Tone.ACCENT) if step.retrying else Part("·", Tone.DIM),),
             _failed(step),

@@ -24,7 +24,7 @@ __all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
 BAR = 14
 COLUMNS = (
-    Column("run", 26, most=40),
+    Column("run", 25, most=40),
     Column("progress", BAR, rank=4),
     Column("", 4, right=True),
     Column("units", 6, right=True, rank=3),
@@ -35,7 +35,7 @@ COLUMNS = (
     Column("took", 8, right=True, rank=8),
     Column("lane", 8, rank=7),
     Column("started", 11, rank=9),
-    Column("state", 34, wide=True),
+    Column("state", 22, wide=True),
 )
 SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
     ("newest", lambda row: -row.created.timestamp()),

@@ -137,6 +137,7 @@ _EVERYWHERE = (
 
 _RUN = (
     Key("u", "switch", "Units", "Units, or chunks."),
+    Key("i", "facts", "Facts", "What there is to know of the run, or only its tables."),
     Key("o", "otto", "Otto", "Otto whole, in one line, or away.", shown=False),
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
@@ -241,4 +242,7 @@ _TITLES = {
     Context.LOG: "A file, or the log",
     Context.TEXT: "A line of a file",
     Context.FILES: "The files of a run",
+    Context.PIPELINES: "All pipelines",
+    Context.PIPELINE: "A pipeline",
+    Context.PART: "A file of a pipeline",
 }

@@ -15,6 +15,7 @@ from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
 from tui.clean import clean
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
+from tui.fold import folded
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
@@ -163,7 +164,8 @@ class RunPage(Filtered):
         self.query_one("#ticker", Line).show_lines(
             [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
         )
-        self.query_one("#facts", Line).show_lines(facts(run, self._step))
+        known = self.query_one("#facts", Line)
+        known.show_lines(folded(facts(run, self._step), known.size.width))
         self._show_otto()
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
@@ -173,7 +175,7 @@ class RunPage(Filtered):
         drawn.display, rows.display = roomy, not roomy
         drawn.show_lines(lines)
         rows.styles.height = len(run.steps) + 1
-        rows.show(StepRows(run.steps, snapshot.at, rows.width_of("progress")))
+        rows.show(StepRows(run.steps, snapshot.at, lambda: rows.width_of("progress")))
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
 
@@ -237,6 +239,11 @@ class RunPage(Filtered):
     def leave(self) -> None:
         """Show all runs again."""
         self.octobatch.close_run()
+
+    def action_facts(self) -> None:
+        """Show what there is to know, or not: beside the tables, or instead of them."""
+        self.toggle_class("-turned")
+        self.call_after_refresh(self.again)
 
     def action_otto(self) -> None:
         self.octobatch.cycle_otto()
@@ -346,7 +353,7 @@ def facts(run: RunDetail, chosen: str | None) -> list[Cell]:
     if run.reasons:
         lines += [(Part("why units fail", Tone.BOLD),)]
         lines += [
-            (Part(f"{big(why.units)} ", Tone.SOFT), Part(f"{why.rule}: {why.message}"))
+            (Part(f"{big(why.units)} ", Tone.SOFT), Part(f"{why.step} {why.rule}: {why.message}"))
             for why in run.reasons[:5]
         ]
         lines += [()]

@@ -20,12 +20,19 @@ WAY = {
     Context.LOG: ["l"],
     Context.FILES: ["f"],
     Context.TEXT: ["l", "up", "enter"],
+    Context.PIPELINES: ["p"],
+    Context.PIPELINE: ["p", "enter", "right"],
+    Context.PART: ["p", "end", "enter", "v"],
 }
 """The keys that lead from all runs to each screen, to where every key has something to do."""
 STILL = {
     (Context.HOME, "back"),
     (Context.UNIT, "view('reply')"),  # it is what is shown already
     (Context.RUN, "step(1)"),  # it is the last one
+    (Context.PIPELINES, "pipelines"),  # it is where one is
+    (Context.PIPELINES, "reread"),  # nothing has changed
+    (Context.PIPELINE, "reread"),
+    (Context.PART, "reread"),
     (Context.UNIT, "step(-1)"),  # it is the first one
 }
 """Keys that have nothing to do there, and say nothing."""
@@ -46,6 +53,8 @@ def app(folder, monkeypatch):
     heard: list[object] = []
     monkeypatch.setattr(app, "say", heard.append)
     monkeypatch.setattr(app, "copy", heard.append)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.setattr(app, "exit", lambda: heard.append("left"))
     app.heard = heard  # pyright: ignore[reportAttributeAccessIssue]
     return app

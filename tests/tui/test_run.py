@@ -105,3 +105,13 @@ async def test_looking_writes_nothing(app, folder):
         await pilot.press("slash", *"chunk", "enter", "escape", "escape", "enter")
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert RunPaths(folder).lock in before
+
+
+async def test_what_there_is_to_know_is_a_key_away_where_there_is_no_room(app):
+    async with app.run_test(size=(80, 24)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        assert "why units fail" not in screen_of(app)
+        await pilot.press("i")
+        await comes(pilot, lambda: "why units fail" in screen_of(app))
+        await pilot.press("i")
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
