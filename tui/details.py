@@ -26,6 +26,7 @@ __all__ = [
     "finding_cell",
     "finding_columns",
     "finding_lines",
+    "place_of",
     "property_lines",
     "sought",
     "text_of",
@@ -51,6 +52,8 @@ MOST_PLACE = 34
 """Cells for where a finding is."""
 AROUND = 3
 """Lines before and behind that of a finding."""
+MOST_IN_A_LINE = 4_000
+"""Characters: what is longer nobody reads here."""
 MOST_LINES = 2_000
 """Of a text beside others; on its own it is shown whole."""
 
@@ -303,6 +306,12 @@ def file_lines(folder: Folder, name: str, most: int | None = MOST_LINES) -> list
     return lines + list(_numbered(file.text, 1, found, file=name, most=most))
 
 
+def place_of(lines: Sequence[Cell], number: int) -> int | None:
+    """Return the place of the line with a number."""
+    said = f"{number:,}"
+    return next((n for n, line in enumerate(lines) if line and line[0].text.strip() == said), None)
+
+
 def sought(lines: Sequence[Cell]) -> int | None:
     """Return the place of the first line that tells of what is found, if one does."""
     return next((n for n, line in enumerate(lines) if line and isinstance(line[0], Told)), None)
@@ -336,11 +345,18 @@ def _numbered(
     for number, line in enumerate(lines[:most], first):
         here = by_line.get(number, [])
         tone = Tone.DIM if not here else Tone.BAD if any(f.wrong for f in here) else Tone.SOFT
-        yield (Gutter(f"{number:>{width},} ", tone), *coloured(line, file))
+        yield (Gutter(f"{number:>{width},} ", tone), *_shortened(line, file))
         for one in here if told else ():
             yield _told(one, " " * (width + 1))
     if most is not None and len(lines) > most:
         yield (Part(f"… {len(lines) - most:,} more lines: V shows all", Tone.DIM),)
+
+
+def _shortened(line: str, file: str) -> Cell:
+    more = len(line) - MOST_IN_A_LINE
+    if more <= 0:
+        return coloured(line, file)
+    return Part(line[:MOST_IN_A_LINE]), Part(f"… {more:,} more characters", Tone.DIM)
 
 
 def _told(one: Finding, indent: str) -> Cell:

@@ -100,7 +100,10 @@ _EVERYWHERE = (
     ),
     Key("question_mark", "help", "Keys", "The keys that hold here, to search in."),
     Key("ctrl+p", "command_palette", "Commands", "Everything that can be done, by name."),
-    Key("p", "pipelines", "Pipelines", "The pipelines; of a run, the one it was made from."),
+    Key(
+        *("p", "pipelines", "Pipelines", "The pipelines; of a run, the one it was made from."),
+        only=(Context.HOME, Context.RUN, Context.PIPELINE),
+    ),
     Key("l", "log", "Log", "The log of the run, as it grows."),
     Key("f", "files", "Files", "The files of the run."),
     Key(
@@ -175,7 +178,10 @@ _UNIT = (
     Key("right", "step(1)", "Step", "The next step.", shown=False),
 )
 
-_EDIT = Key("e", "edit", "Editor", "Open the file in your editor: $VISUAL, or else $EDITOR.")
+_EDIT = Key(
+    *("e", "edit", "Editor", "Open the file in your editor: $VISUAL, or else $EDITOR."),
+    changes=True,
+)
 
 _PIPELINE = (
     Key("c", "copy", "Copy context", "Copy the step with its files, for an assistant."),

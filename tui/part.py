@@ -8,7 +8,7 @@ from textual.binding import BindingType
 
 from pipelines.folder import CONFIG
 from tui.clean import clean
-from tui.details import checked, file_lines, text_of
+from tui.details import checked, file_lines, place_of, text_of
 from tui.editor import edit
 from tui.folders import Folder, Watched
 from tui.keymap import Context
@@ -27,12 +27,13 @@ class PartPage(Watching, Viewer):
     CONTEXT = Context.PART
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
-    def __init__(self, watched: Watched, place: int, name: str) -> None:
-        """Show a file of a section by its name from the pipeline's folder on."""
+    def __init__(self, watched: Watched, place: int, name: str, line: int | None = None) -> None:
+        """Show a file of a section by its name from the pipeline's folder on; a line of it, too."""
         super().__init__()
         self._watched = watched
         self._place = place
         self._name = name
+        self._line = line
         self._shown: Folder | None = None
 
     def body(self) -> ComposeResult:
@@ -62,7 +63,9 @@ class PartPage(Watching, Viewer):
             checked(sum(wrong), len(wrong) - sum(wrong)) if wrong else (),
             (Part(f"   {place} of {len(names)}", Tone.DIM),),
         )
-        self.query_one(Reading).show(file_lines(folder, self._name, None), from_top=from_top)
+        lines = file_lines(folder, self._name, None)
+        sought = place_of(lines, self._line) if from_top and self._line is not None else None
+        self.query_one(Reading).show(lines, from_top=from_top, sought=sought)
 
     def _names(self, folder: Folder) -> list[str]:
         sections = folder.sections
@@ -75,7 +78,7 @@ class PartPage(Watching, Viewer):
             return
         names = self._names(folder)
         place = names.index(self._name) if self._name in names else 0
-        self._name = names[max(0, min(place + by, len(names) - 1))]
+        self._name, self._line = names[max(0, min(place + by, len(names) - 1))], None
         self._show()
 
     def action_edit(self) -> None:

@@ -231,7 +231,7 @@ class PipelinePage(Watching):
 
     def action_open(self) -> None:
         """Show the file of what the cursor is on, whole."""
-        self._open(self._file)
+        self._open(*self._file)
 
     def action_template(self) -> None:
         folder = self._folder
@@ -242,17 +242,19 @@ class PipelinePage(Watching):
             return
         self._open(template.file)
 
-    def _open(self, name: str) -> None:
-        if self._folder is not None:
-            self.app.push_screen(PartPage(self._watched, self._place, name))
+    def _open(self, name: str, line: int | None = None) -> None:
+        self.app.push_screen(PartPage(self._watched, self._place, name, line))
 
     @property
-    def _file(self) -> str:
+    def _file(self) -> tuple[str, int | None]:
         """Return the file that the cursor is on: what a property names, or where it stands."""
         if isinstance(self._about, Finding):
-            return self._about.file
-        one = self._folder.sections[self._place].get(str(self._about)) if self._folder else None
-        return one.file if one is not None and one.file is not None else CONFIG
+            return self._about.file, self._about.line
+        name = str(self._table("#properties").key)
+        one = self._folder.sections[self._place].get(name) if self._folder else None
+        if one is None:
+            return CONFIG, None
+        return (CONFIG, one.line) if one.file is None else (one.file, None)
 
     def action_copy(self) -> None:
         """Copy the step with all that an assistant must know of it."""
@@ -261,7 +263,7 @@ class PipelinePage(Watching):
 
     def action_edit(self) -> None:
         if self._folder is not None:
-            edit(self.octobatch, self._folder, self._file)
+            edit(self.octobatch, self._folder, self._file[0])
             self.action_reread()
 
 

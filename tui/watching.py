@@ -50,4 +50,5 @@ class Watching(Page):
         self._asked.set()
 
     def action_reread(self) -> None:
+        super().action_reread()
         self._asked.set()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.test_home import screen_of
 from tests.tui.test_run import comes
+from tui import folders
 from tui.app import OctobatchApp
 from tui.home import Home
 from tui.keymap import Context, keys_of
@@ -21,7 +22,7 @@ WAY = {
     Context.FILES: ["f"],
     Context.TEXT: ["l", "up", "enter"],
     Context.PIPELINES: ["p"],
-    Context.PIPELINE: ["p", "enter", "right"],
+    Context.PIPELINE: ["p", "end", "enter"],
     Context.PART: ["p", "end", "enter", "v"],
 }
 """The keys that lead from all runs to each screen, to where every key has something to do."""
@@ -29,10 +30,6 @@ STILL = {
     (Context.HOME, "back"),
     (Context.UNIT, "view('reply')"),  # it is what is shown already
     (Context.RUN, "step(1)"),  # it is the last one
-    (Context.PIPELINES, "pipelines"),  # it is where one is
-    (Context.PIPELINES, "reread"),  # nothing has changed
-    (Context.PIPELINE, "reread"),
-    (Context.PART, "reread"),
     (Context.UNIT, "step(-1)"),  # it is the first one
 }
 """Keys that have nothing to do there, and say nothing."""
@@ -53,9 +50,10 @@ def app(folder, monkeypatch):
     heard: list[object] = []
     monkeypatch.setattr(app, "say", heard.append)
     monkeypatch.setattr(app, "copy", heard.append)
+    monkeypatch.setattr(app, "exit", lambda: heard.append("left"))
+    monkeypatch.setattr(folders, "checked", lambda _: None)
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
-    monkeypatch.setattr(app, "exit", lambda: heard.append("left"))
     app.heard = heard  # pyright: ignore[reportAttributeAccessIssue]
     return app
 

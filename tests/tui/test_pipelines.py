@@ -64,7 +64,7 @@ async def test_runs_are_counted_and_the_one_under_the_cursor_flows(app, pilot):
     assert line.strip("▎ ").split()[:5] == ["Blackjack", "✓", "fine", "6", "openai/gpt-6-luna"]
     assert "2   40 min ago" in line
     await pilot.press("down")
-    assert "─▶│ openai" in screen_of(app).replace("▶ ", "▶")
+    assert "│─▶│ generate.jinja2" in screen_of(app)
     assert "unknown key 'output_schma'" in screen_of(app)
 
 
