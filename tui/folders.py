@@ -75,6 +75,10 @@ class Folder:
     def doubtful(self) -> int:
         return len(self.findings) - self.wrong
 
+    def text(self, name: str) -> Text | None:
+        """Return a file by its name; None if it was not read."""
+        return self.config if name == CONFIG else self.files.get(name)
+
     def of(self, place: int) -> tuple[Finding, ...]:
         """Return what is found of a section; what concerns no step concerns the whole."""
         if place == 0:
@@ -94,17 +98,20 @@ def look(path: Path, *, frozen: bool = False) -> Folder:
     sections = Sections(path, text, document, said)
     whole, steps = sections.whole(), tuple(sections.steps())
     owners = Owners(document, text.readable)
+    findings = findings_of(found.problems, found.doubts, owners, path)
+    named = (name for one in (whole, *steps) for name in one.files)
+    told = (one.file for one in findings if one.file != CONFIG)
     return Folder(
         path=path,
         frozen=frozen,
         whole=whole,
         steps=steps,
-        findings=findings_of(found.problems, found.doubts, owners, path),
+        findings=findings,
         config=config,
         owners=owners,
         lost=len(text.lines) - text.readable,
         scattered=sections.scattered,
-        files={name: text_of(path, name) for one in (whole, *steps) for name in one.files},
+        files={name: text_of(path, name) for name in dict.fromkeys((*named, *told))},
     )
 
 

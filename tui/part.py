@@ -8,10 +8,11 @@ from textual.binding import BindingType
 
 from pipelines.folder import CONFIG
 from tui.clean import clean
-from tui.details import checked, file_lines, place_of, text_of
+from tui.details import checked
 from tui.editor import edit
 from tui.folders import Folder, Watched
 from tui.keymap import Context
+from tui.listing import file_lines, place_of
 from tui.page import bindings
 from tui.paint import Part, Tone, crumbs
 from tui.reading import Reading
@@ -89,7 +90,8 @@ class PartPage(Watching, Viewer):
     # --- as text
 
     def text(self) -> str:
-        return (text_of(self._shown, self._name) if self._shown else None) or ""
+        file = self._shown.text(self._name) if self._shown is not None else None
+        return file.text if file is not None else ""
 
     @property
     def file(self) -> Path:

@@ -20,27 +20,23 @@ from tui.details import (
     PropertyRows,
     boxes,
     checked,
-    concerning,
     finding_columns,
-    finding_lines,
-    property_lines,
-    sought,
 )
 from tui.editor import edit
 from tui.findings import Finding
 from tui.folders import Folder, Watched, differs
 from tui.keymap import Context
+from tui.listing import finding_lines, property_lines, sought
 from tui.page import Line, bindings
 from tui.paint import Cell, Part, Tone, crumbs
 from tui.part import PartPage
+from tui.places import concerned, first_look, name_of, same_step
 from tui.reading import Reading
 from tui.table import Rows, Table
 from tui.watching import Watching
 
 __all__ = ["PipelinePage"]
 
-TELLING = ("template", "expressions", "field", "script")
-"""What says most of a step."""
 MANY, FEW = 6, 8
 """Of so many lines of the screen one shows a step, and one what the check says, at most."""
 
@@ -121,10 +117,10 @@ class PipelinePage(Watching):
             return
         self._folder = folder
         if before is None:
-            self._place, self._about = _first(folder)
-            self._step = _name(folder, self._place)
+            self._place, self._about = first_look(folder)
+            self._step = name_of(folder, self._place)
         else:
-            self._place = _same(folder, self._step, self._place)
+            self._place = same_step(folder, self._step, self._place)
         self._show(from_top=before is None)
 
     def _show(self, *, from_top: bool = False) -> None:
@@ -211,14 +207,14 @@ class PipelinePage(Watching):
         """Show what the check says, and the step and the property that it says it of."""
         self._about = finding
         if self._folder is not None:
-            place, name = _concerned(self._folder, finding)
+            place, name = concerned(self._folder, finding)
             self._choose(place)
             properties = self._table("#properties")
             _put(properties, properties.rows.place(name))
 
     def _choose(self, place: int) -> None:
         self._place = place
-        self._step = _name(self._folder, place)
+        self._step = name_of(self._folder, place)
         self._show(from_top=True)
 
     def action_step(self, by: int) -> None:
@@ -265,34 +261,6 @@ class PipelinePage(Watching):
         if self._folder is not None:
             edit(self.octobatch, self._folder, self._file[0])
             self.action_reread()
-
-
-def _first(folder: Folder) -> tuple[int, str]:
-    """Return where to look first: at what is wrong, else at the first step's template."""
-    wrong = next((one for one in folder.findings if one.wrong), None)
-    if wrong is None:
-        place = min(1, len(folder.steps))
-        return place, next((key for key in TELLING if folder.sections[place].get(key)), CONFIG)
-    return _concerned(folder, wrong)
-
-
-def _concerned(folder: Folder, finding: Finding) -> tuple[int, str]:
-    """Return the section and the property that something is said of."""
-    place = next((n for n in range(len(folder.sections)) if finding in folder.of(n)), 0)
-    own = folder.sections[place].properties
-    return place, next((p.name for p in own if finding in concerning(folder, place, p)), CONFIG)
-
-
-def _name(folder: Folder | None, place: int) -> str | None:
-    return folder.sections[place].name if folder is not None and place else None
-
-
-def _same(folder: Folder, step: str | None, place: int) -> int:
-    """Return where a step is now; where it is gone, what stands in its place."""
-    if step is None:
-        return 0
-    found = (n for n, one in enumerate(folder.steps, 1) if one.name == step)
-    return next(found, min(place, len(folder.steps)))
 
 
 def _put(table: Table, place: int | None) -> None:

@@ -99,6 +99,8 @@ class PipelinesPage(Watching, Filtered):
     def __init__(self) -> None:
         super().__init__()
         self._shelf = Shelf()
+        self._whole = False
+        """All is known that can be."""
         self._runs: Sequence[RunRow] = ()
         self._sort = 0
 
@@ -119,7 +121,8 @@ class PipelinesPage(Watching, Filtered):
         self.again()
 
     def look(self) -> bool:
-        return self._shelf.look()
+        self._whole = self._shelf.look()
+        return self._whole
 
     def seen(self) -> None:
         self.query_one("#empty").display = not self._shelf.pipelines
@@ -136,6 +139,7 @@ class PipelinesPage(Watching, Filtered):
             (Part(f" · {wrong:,} cannot be run", Tone.BAD),) if wrong else (),
             (Part(f" · in {clean(str(self._shelf.root))}", Tone.DIM),),
             (Part(f"   {self._shelf.trouble}", Tone.BAD),) if self._shelf.trouble else (),
+            () if self._whole else (Part(" · reading on…", Tone.LIVE),),
         )
         self._preview()
 

@@ -8,8 +8,9 @@ from pipelines import Problem
 from tests.tui.shelf import BROKEN, HERE, change, put
 from tui import folders
 from tui.asking import Checked
-from tui.details import FlowRows, PropertyRows, file_lines, property_lines
+from tui.details import FlowRows, PropertyRows
 from tui.folders import Folder, Shelf, Watched, differs, look
+from tui.listing import file_lines, property_lines
 
 
 @pytest.fixture(autouse=True)
