@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -57,8 +58,25 @@ class LocalServer(Server):
         app.on_response_prepare.append(self._keep_at_home)
         return app
 
-    async def on_startup(self, app: web.Application) -> None:  # noqa: ARG002 - textual-serve's
-        """Say where it is."""
+    async def on_startup(self, app: web.Application) -> None:
+        """Say nothing yet: nobody listens."""
+
+    def serve(self, debug: bool = False) -> None:  # noqa: ARG002 - textual-serve's
+        """Serve until Ctrl-C, and say where as soon as that is true."""
+        self.initialize_logging()
+        loop = asyncio.new_event_loop()
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(ending, self.request_exit)
+        web.run_app(
+            self._make_app(),
+            host=self.host,
+            port=self.port,
+            handle_signals=False,
+            loop=loop,
+            print=self._say,
+        )
+
+    def _say(self, *_: object) -> None:
         click.echo(
             f"{self.public_url} shows the runs, read-only, to everybody on this machine. "
             "Ctrl-C ends it.",
