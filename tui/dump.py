@@ -23,6 +23,7 @@ from tui.table import Column, Rows, aligned, fit, layout
 
 __all__ = ["FORMAT", "document", "seen", "text"]
 
+LOG_LINES = 10
 FORMAT = 1
 """Of the document: a key that means something else, or is gone, makes it another."""
 
@@ -79,8 +80,8 @@ def _run(run: RunDetail, snapshot: Snapshot, width: int) -> Iterator[Cell]:
     bar = next(wide for _, column, wide in layout(STEPS, width) if column.title == "progress")
     yield from _table(STEPS, StepRows(run.steps, snapshot.at, lambda: bar), width)
     yield ()
-    yield from facts(run, None)
-    yield from ((Part(line, Tone.DIM),) for line in run.log)
+    yield from facts(run, None, width)
+    yield from ((Part(line, Tone.DIM),) for line in run.log[-LOG_LINES:])
     yield ()
     yield from _table(
         CHUNKS, ChunkRows([*run.state.chunks.values()], open_rounds(run.state)), width

@@ -10,10 +10,10 @@ from tui.table import Column
 
 __all__ = ["COLUMNS", "StepRows", "boxes"]
 
-BAR = 16
+
 COLUMNS = (
     Column("step", 14),
-    Column("progress", BAR, wide=True),
+    Column("progress", 16, wide=True),
     Column("valid/in", 13, right=True),
     Column("again", 6, right=True, rank=2),
     Column("failed", 6, right=True, rank=1),
@@ -25,10 +25,8 @@ COLUMNS = (
 class StepRows:
     """The steps of a run as rows of a table."""
 
-    def __init__(
-        self, steps: Sequence[StepView], now: datetime, bar: Callable[[], int] = lambda: BAR
-    ) -> None:
-        """Take steps, this moment, and how wide a bar is when it is drawn."""
+    def __init__(self, steps: Sequence[StepView], now: datetime, bar: Callable[[], int]) -> None:
+        """Take the steps; and how wide a bar may be, which is asked as it is drawn."""
         self.steps = steps
         self._now = now
         self._bar = bar

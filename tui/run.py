@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -10,12 +12,13 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
 
 from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
 from tui.clean import clean
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
-from tui.fold import folded
+from tui.fold import fold
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
@@ -43,6 +46,9 @@ CHUNK_WORDS = "chunks by name or state"
 WIDE, TALLER = 110, 36
 """The least size of a screen on which there is room for Otto."""
 LOOK_SECONDS = 1.0
+SIDE = 30
+"""Cells of what stands beside."""
+MOST_REASONS, MOST_PIECES = 5, 3
 A_LOOK_SECONDS = 0.3
 """As long is read before what is known so far is shown."""
 SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
@@ -101,6 +107,16 @@ def _stage(chunk: Chunk) -> Cell:
     return (Part(f"{clean(chunk.step)} ", Tone.BOLD), Part(f"{word}{again}", tone))
 
 
+class Left(Vertical):
+    """What stands left; it tells when its parts have another width, for flows are as wide."""
+
+    class Resized(Message):
+        """It has another size."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
+
+
 class RunPage(Filtered):
     """One run."""
 
@@ -123,9 +139,9 @@ class RunPage(Filtered):
         yield Line(id="totals")
         yield OttoLine()
         with Horizontal(id="run"):
-            with Vertical(id="left"):
+            with Left(id="left"):
                 yield Line(id="boxes")
-                yield Table(COLUMNS, StepRows((), self.octobatch.now()), id="steps")
+                yield Table(COLUMNS, StepRows((), self.octobatch.now(), int), id="steps")
                 yield Filter(f"filter {CHUNK_WORDS}")
                 yield Table(CHUNKS, ChunkRows(()), id="chunks")
                 yield Table((), ChunkRows(()), id="units")
@@ -164,8 +180,8 @@ class RunPage(Filtered):
         self.query_one("#ticker", Line).show_lines(
             [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
         )
-        known = self.query_one("#facts", Line)
-        known.show_lines(folded(facts(run, self._step), known.size.width))
+        side = self.query_one("#facts", Line)
+        side.show_lines(facts(run, self._step, side.size.width or SIDE))
         self._show_otto()
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
@@ -175,7 +191,7 @@ class RunPage(Filtered):
         drawn.display, rows.display = roomy, not roomy
         drawn.show_lines(lines)
         rows.styles.height = len(run.steps) + 1
-        rows.show(StepRows(run.steps, snapshot.at, lambda: rows.width_of("progress")))
+        rows.show(StepRows(run.steps, snapshot.at, partial(rows.width_of, "progress")))
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
 
@@ -222,7 +238,7 @@ class RunPage(Filtered):
         ]
         return sorted(found, key=SORTS[self._sort][1])
 
-    def on_resize(self) -> None:
+    def on_left_resized(self) -> None:
         self.again()
 
     @property
@@ -309,6 +325,8 @@ def _choose(units: UnitIndex, state: RunState, words: str, order: Order) -> tupl
 
 def told_of(shown: int, all_: int, what: str) -> str:
     """Return how many of how many are shown."""
+    if shown == all_ == 1:
+        what = what.removesuffix("s")
     return f"{shown:,} {what}" if shown == all_ else f"{shown:,} of {all_:,} {what}"
 
 
@@ -328,8 +346,8 @@ def totals(run: RunDetail) -> tuple[Cell, ...]:
     )
 
 
-def facts(run: RunDetail, chosen: str | None) -> list[Cell]:
-    """Return what there is to know of a run, a line each."""
+def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
+    """Return what there is to know of a run, in lines that are meant to be so wide."""
     row, tokens = run.row, run.totals.tokens
     soft, hard = run.totals.failed - run.totals.hard, run.totals.hard
     goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
@@ -349,13 +367,16 @@ def facts(run: RunDetail, chosen: str | None) -> list[Cell]:
     ]
     if run.waits:
         lines += [(Part("waits for", Tone.BOLD),)]
-        lines += [(Part(str(wait), Tone.LIVE),) for wait in run.waits] + [()]
+        for wait in run.waits:
+            lines += [(Part(f"  {piece}", Tone.LIVE),) for piece in fold(str(wait), width - 2)]
+        lines += [()]
     if run.reasons:
         lines += [(Part("why units fail", Tone.BOLD),)]
-        lines += [
-            (Part(f"{big(why.units)} ", Tone.SOFT), Part(f"{why.step} {why.rule}: {why.message}"))
-            for why in run.reasons[:5]
-        ]
+        for why in run.reasons[:MOST_REASONS]:
+            at = (Part(f"{why.step} ", Tone.ACCENT), Part(why.rule))
+            lines.append((Part(f"{big(why.units):>3} ", Tone.SOFT), *at))
+            pieces = islice(fold(why.message, width - 4), MOST_PIECES)
+            lines += [(Part(f"    {piece}", Tone.DIM),) for piece in pieces]
         lines += [()]
     for step in run.steps:
         if step.name == chosen:

@@ -21,6 +21,8 @@ __all__ = ["GAP", "Column", "Rows", "Table", "aligned", "fit", "layout"]
 
 GAP = 2
 """Cells between columns."""
+LEAST = 4
+"""Cells of the wide column where there is not even room for those that stay."""
 POINTER, MARK = "▎", "◆"
 
 
@@ -222,10 +224,10 @@ def layout(columns: Sequence[Column], width: int) -> list[tuple[int, Column, int
         if worst[1].rank == 0:
             break
         there.remove(worst)
-    spare = max(0, width - _needed(there))
+    spare = width - _needed(there)
     wide = [place for place, column in there if column.wide]
     return [
-        (place, column, column.width + (spare if wide and place == wide[-1] else 0))
+        (place, column, max(LEAST, column.width + (spare if wide[-1:] == [place] else 0)))
         for place, column in there
     ]
 

@@ -51,7 +51,7 @@ def test_where_there_is_no_run_it_is_said_how_to_make_one():
 
 def test_a_run_is_told_with_its_steps_chunks_and_reasons(folder):
     said = "\n".join(lines(seen(folder.parent, folder), 100))
-    for words in ("chunk_002", "write pending", "5/7", "0/5", "kind: not kind", "opened epoch=1"):
+    for words in ("chunk_002", "write pending", "5/7", "0/5", "1 write kind", "opened epoch=1"):
         assert words in said
 
 
