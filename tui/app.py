@@ -12,13 +12,14 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
+from runs.times import Clock, now
 from tui.clean import clean
 from tui.copying import copy
 from tui.diff import Event
 from tui.home import Home
 from tui.keymap import KEYS, Key
 from tui.notices import Notices
-from tui.otto.director import Scene, direct
+from tui.otto.stage import Stage
 from tui.otto.widget import Form, form_asked
 from tui.page import Page
 from tui.palette import Commands
@@ -59,6 +60,7 @@ class OctobatchApp(App[None]):
         *,
         theme: str = "tokyo-night",
         read_only: bool = False,
+        clock: Clock = now,
     ) -> None:
         """Show what a source reads.
 
@@ -67,6 +69,7 @@ class OctobatchApp(App[None]):
             run: what to begin with; None is Home.
             theme: the name of one of Textual's.
             read_only: refuse what would start, stop or change anything.
+            clock: tells Otto the time.
         """
         super().__init__()
         self.theme = theme
@@ -75,11 +78,9 @@ class OctobatchApp(App[None]):
         self.snapshot: Snapshot | None = None
         self._begin_with = run
         self._notices = Notices()
-        self.scene: Scene | None = None
-        """What Otto does about the run that is open."""
-        self._of: Path | None = None
-        """The run that it is about."""
         self.otto = form_asked()
+        """How much there is to see of Otto."""
+        self.stage = Stage(self.set_timer, clock=clock, read_only=read_only)
         self.frozen = False
         self._archived = False
 
@@ -113,15 +114,15 @@ class OctobatchApp(App[None]):
         if self.frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
             return
         self.snapshot = message.snapshot
-        self._direct(message.snapshot, message.events)
+        if message.snapshot.run is not None:
+            self.stage.play(message.snapshot.run, message.events, self._on_with_otto)
         if isinstance(self.screen, Page):
             self.screen.show(self.snapshot)
 
-    def _direct(self, snapshot: Snapshot, events: tuple[Event, ...]) -> None:
-        """Let Otto go on with what has happened."""
-        if (run := snapshot.run) is not None:
-            before = self.scene if run.row.dir == self._of else None
-            self.scene, self._of = direct(before, run, events, snapshot.at), run.row.dir
+    def _on_with_otto(self) -> None:
+        """Show what Otto does now that time has passed."""
+        if isinstance(self.screen, RunPage):
+            self.screen.show_otto()
 
     def cycle_otto(self) -> None:
         """Show more of Otto, or less."""

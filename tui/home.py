@@ -12,11 +12,11 @@ from textual.binding import BindingType
 from runs import Liveness
 from tui.keymap import Context
 from tui.otto.director import Mood, Scene
-from tui.otto.widget import Form, Sprite
+from tui.otto.widget import FACES, Form, Sprite
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, bar, big, cost, crumbs, share_of, span, state
 from tui.snapshot import RunRow, Snapshot
-from tui.splash import TALL, Splash
+from tui.splash import Splash
 from tui.sums import sums
 from tui.table import Column, Table
 
@@ -44,6 +44,9 @@ SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
     ("progress", lambda row: row.progress),
 )
 SPINS_PER_SECOND = 4
+TALL = 30
+"""As many rows has a screen on which there is room for Otto whole."""
+ASLEEP = Scene(Mood.ASLEEP, "No runs yet.")
 EMPTY: tuple[Cell, ...] = (
     (Part("No runs yet.", Tone.BOLD),),
     (
@@ -138,7 +141,6 @@ class Home(Filtered):
         yield Table(COLUMNS, RunRows((), datetime.now().astimezone()), id="runs")
 
     def on_mount(self) -> None:
-        self.query_one("#empty", Line).show_lines(EMPTY)
         self.query_one(Table).focus()
         self._spinner = self.set_interval(1 / SPINS_PER_SECOND, self._spin, pause=True)
 
@@ -149,8 +151,8 @@ class Home(Filtered):
         self.heading.show(crumbs("runs"), *totals(snapshot.rows))
         self._show_empty(not snapshot.rows)
         if snapshot.rows and self._greets:
-            self._greets = False
-            self.mount(Splash())
+            self.mount(Splash(whole=self._has_room))
+        self._greets = False
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
@@ -163,9 +165,24 @@ class Home(Filtered):
         """Where there is no run, Otto sleeps, and says how one is made."""
         self.query_one("#empty").display = empty
         sprite = self.query_one(Sprite)
-        sprite.display = empty and self.octobatch.otto is Form.FULL and self.size.height >= TALL
-        if sprite.display:
-            sprite.play(Scene(Mood.ASLEEP, ""))
+        sprite.display = empty and self._has_room
+        sprite.play(ASLEEP)
+        face = ((Part(FACES[Mood.ASLEEP], Tone.ACCENT), Part(" ")),)
+        in_line = not sprite.display and self.octobatch.otto is not Form.OFF
+        words = (*(face if in_line else ()), EMPTY[0])
+        self.query_one("#empty", Line).show_lines([sum(words, ()), *EMPTY[1:]])
+
+    @property
+    def _has_room(self) -> bool:
+        """Return whether Otto may be seen whole, and can be."""
+        whole = self.octobatch.otto is Form.FULL and not self.app.no_color
+        return whole and self.size.height >= TALL
+
+    def action_otto(self) -> None:
+        """Show more of Otto, or less; the greeting is over with it."""
+        self.query(Splash).remove()
+        self.octobatch.cycle_otto()
+        self.again()
 
     def action_back(self) -> None:
         """Take away the greeting, if it is there; else what was typed."""

@@ -134,6 +134,11 @@ _EVERYWHERE = (
     Key("g", "report", "Report", "A report of the run.", instead="octobatch info RUN"),
     Key("space", "mark", "Mark", "Mark a row, or unmark it.", only=(Context.HOME,)),
     Key("equals_sign", "freeze", "Freeze", "Hold the screen still; reading goes on behind it."),
+    Key(
+        *("o", "otto", "Otto", "Otto whole, in one line, or away."),
+        shown=False,
+        only=(Context.HOME, Context.RUN),
+    ),
     Key("f5", "reread", "Reread", "Read everything anew, now.", shown=False),
     Key("q", "quit", "Quit", "Leave. Runs go on."),
 )
@@ -141,7 +146,6 @@ _EVERYWHERE = (
 _RUN = (
     Key("u", "switch", "Units", "Units, or chunks."),
     Key("i", "facts", "Facts", "What there is to know of the run, or only its tables."),
-    Key("o", "otto", "Otto", "Otto whole, in one line, or away.", shown=False),
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
 )

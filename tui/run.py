@@ -182,7 +182,7 @@ class RunPage(Filtered):
         )
         side = self.query_one("#facts", Line)
         side.show_lines(facts(run, self._step, side.size.width or SIDE))
-        self._show_otto()
+        self.show_otto()
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
         drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)
@@ -195,9 +195,9 @@ class RunPage(Filtered):
         if self._step is not None and (place := rows.rows.place(self._step)) is not None:
             rows.go_to(place)
 
-    def _show_otto(self) -> None:
+    def show_otto(self) -> None:
         """Show Otto whole beside what is known, if there is room; else in a line."""
-        form, scene = self.octobatch.otto, self.octobatch.scene
+        form, scene = self.octobatch.otto, self.octobatch.stage.scene
         roomy = self.size.width >= WIDE and self.size.height >= TALLER and not self.app.no_color
         whole, line = self.query_one(Otto), self.query_one(OttoLine)
         whole.display = form is Form.FULL and roomy

@@ -1,6 +1,7 @@
 """The greeting: Otto in a corner for ten seconds, and nothing in anybody's way."""
 
-from datetime import UTC, datetime
+from datetime import timedelta
+from itertools import pairwise
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,17 +9,16 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.otto.director import Kind, Mood, Parcel, Scene
-from tui.otto.widget import Sprite
+from runs.times import Clock, now
+from tui.otto.director import PASS, Kind, Mood, Parcel, Scene
+from tui.otto.widget import FACES, Sprite
 
-__all__ = ["Splash"]
+__all__ = ["SECONDS", "Close", "Splash"]
 
 SECONDS = 10.0
-TALL = 30
-"""Rows of a screen that has room for a picture."""
-WORDS = "Welcome to Octobatch!\n? shows the keys."
-STEPS = (0, 2, 5, 7)
-"""The arms between which a parcel goes round, to greet."""
+WORDS = "Hello, I am Otto.\nEach of my arms is a step.\n? shows all keys."
+WAY = (0, 2, 5, 7, 5, 2, 0)
+"""The arms between which a parcel goes, to greet."""
 
 
 class Splash(Vertical):
@@ -31,38 +31,39 @@ class Splash(Vertical):
     }
     Splash #greeter {
         visibility: visible; width: 32; height: auto; padding: 0 1 1 1; background: $surface;
-        border-left: outer $success; align-horizontal: center;
+        border-left: outer $primary; align-horizontal: center;
     }
     Splash Sprite { background: $surface; }
-    Splash #greeting { height: auto; text-align: center; }
-    Splash Close { width: 100%; height: 1; text-align: right; color: $dim; }
+    Splash #greeting { height: auto; text-align: center; margin: 1 0 0 0; }
+    Splash Close { dock: right; width: 3; height: 1; text-align: center; color: $dim; }
     Splash Close:hover { color: $error; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool, clock: Clock = now) -> None:
+        """Greet with the picture, or with the face alone."""
         super().__init__()
-        self._at = 0
+        self._whole = whole
+        self._clock = clock
 
     def compose(self) -> ComposeResult:
+        face = "" if self._whole else f"{FACES[Mood.BUSY]} "
         with Vertical(id="greeter"):
             yield Close("✕")
-            yield Sprite()
-            yield Static(Content(WORDS), id="greeting")
+            if self._whole:
+                yield Sprite(clock=self._clock)
+            yield Static(Content(face + WORDS), id="greeting")
 
     def on_mount(self) -> None:
-        self.query_one(Sprite).display = self.screen.size.height >= TALL
         self.set_timer(SECONDS, self.remove)
-        self._pass()
-        self.set_interval(1.8, self._pass)
+        for sprite in self.query(Sprite):
+            sprite.play(self._scene())
 
-    def _pass(self) -> None:
-        """Pass a parcel on."""
-        at = datetime.now(UTC)
-        start, end = STEPS[self._at], STEPS[(self._at + 1) % len(STEPS)]
-        self._at = (self._at + 1) % len(STEPS)
-        parcel = Parcel(start, end, Kind.PASSED, at)
-        scene = Scene(Mood.BUSY, WORDS, gaze=1 if end > start else -1, parcels=(parcel,), last=at)
-        self.query_one(Sprite).play(scene)
+    def _scene(self) -> Scene:
+        """Return how a parcel goes round."""
+        at = self._clock() + timedelta(seconds=1)
+        ways = pairwise(WAY)
+        parcels = (Parcel(*way, Kind.PASSED, at + n * PASS) for n, way in enumerate(ways))
+        return Scene(Mood.BUSY, WORDS, parcels=tuple(parcels), stirred=at)
 
 
 class Close(Static):

@@ -1,52 +1,63 @@
-"""The director: what Otto does and says, made of what is known of a run. Pure, and always true."""
+"""The director: what Otto does, made of what is known of a run and of what has happened. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from zlib import crc32
 
-from runs import Liveness, lasting
+from runs import Liveness
 from tui.diff import ChunkMoved, Event, Outcome, Retried, RunEnded, UnitsFailed
-from tui.paint import big, cost, span
-from tui.snapshot import RunDetail, RunRow, StepView
+from tui.otto import lines
+from tui.paint import stopping
+from tui.snapshot import RunDetail
 
 __all__ = ["ARMS", "COLOURS", "Kind", "Mood", "Parcel", "Scene", "arm_of", "colour_of", "direct"]
-__all__ += ["settled"]
 
 ARMS = 8
+COLOURS = 6
 PASS = timedelta(seconds=1.6)
 """As long a parcel is under way from arm to arm."""
-SWEEP = timedelta(seconds=1.2)
-"""As long it takes when a chunk is through."""
+SWEEP = timedelta(seconds=1.6)
+"""As long it takes all arms to wave a chunk through."""
 FRESH = timedelta(seconds=10)
 """As long something that happened counts as happening."""
 PARTY = timedelta(seconds=6)
-COLOURS = 6
-LEAST_ASKED, REJECTED = 20, 0.15
-"""A step is worried about that was asked so often, when so large a share is asked again or lost."""
-NAMES = MappingProxyType({"anthropic": "Claude", "openai": "OpenAI", "gemini": "Gemini"})
-LONGEST_REASON = 34
+LIVELY = timedelta(seconds=60)
+"""As long he moves when nothing happens any more."""
+LEFT, RIGHT = 2, 5
+"""The last arm on the left, and the first on the right; he looks straight on between them."""
 
 
 class Mood(StrEnum):
     """What Otto looks like; the first that fits."""
 
     HURT = "hurt"
+    """The run failed, or nobody works on it."""
     ASLEEP = "asleep"
+    """Nothing is to happen."""
     PARTY = "party"
+    """The run has just ended, and everything passed."""
     CONTENT = "content"
+    """It ended so, a while ago."""
     SHRUG = "shrug"
+    """It ended, and units failed."""
     WORRY = "worry"
+    """A step lets few units through."""
     WAIT = "wait"
+    """Providers have all there is to do."""
     BUSY = "busy"
+    """Something happens."""
     IDLE = "idle"
+    """It goes on, and nothing is to be seen of it."""
+
+
+STILL = frozenset({Mood.HURT})
+"""Moods in which he does not move at all."""
 
 
 class Kind(StrEnum):
-    """What a parcel is."""
+    """What passes."""
 
     PASSED = "passed"
     """Units that went on, or came back, in the colour of their run."""
@@ -58,7 +69,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Units on their way from one arm to another."""
+    """Units on their way from one arm to another, or back to the same."""
 
     start: int
     end: int
@@ -67,17 +78,17 @@ class Parcel:
     """When it set out."""
 
     @property
-    def lasts(self) -> timedelta:
-        return SWEEP if self.kind is Kind.SWEEP else PASS
+    def arrives(self) -> datetime:
+        return self.at + (SWEEP if self.kind is Kind.SWEEP else PASS)
 
     def share(self, now: datetime) -> float:
         """Return how far it is, 0 to 1."""
-        return min(1.0, max(0.0, (now - self.at) / self.lasts))
+        return min(1.0, max(0.0, (now - self.at) / (self.arrives - self.at)))
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is to see of Otto at one moment."""
+    """What there is to see of Otto."""
 
     mood: Mood
     line: str
@@ -88,26 +99,33 @@ class Scene:
     colour: int = 0
     """Of the run, one of `COLOURS`."""
     flag: bool = False
-    last: datetime | None = None
-    """When something happened."""
+    stirred: datetime | None = None
+    """When he began to move: something happened, or one began to look."""
+    news: tuple[datetime, str] | None = None
+    """What happened last, and when."""
     ended: datetime | None = None
     """When the run was seen to end."""
 
     def is_moving(self, now: datetime) -> bool:
-        """Say whether anything of it moves: where nothing does, nothing is to be drawn."""
-        if any(parcel.share(now) < 1 for parcel in self.parcels):
-            return True
+        """Say whether anything moves: where nothing does, nothing is to be drawn."""
         if self.mood in STILL:
             return False
-        return self.last is not None and now - self.last < timedelta(seconds=60)
+        return self.stirred is not None and now - self.stirred < LIVELY
 
-
-STILL = frozenset({Mood.HURT, Mood.ASLEEP, Mood.CONTENT, Mood.SHRUG})
+    @property
+    def until(self) -> datetime | None:
+        """Return when it changes even if nothing happens; None if it stays as it is."""
+        ends = [parcel.arrives for parcel in self.parcels]
+        if self.mood is Mood.BUSY and self.news is not None:
+            ends.append(self.news[0] + FRESH)
+        if self.mood is Mood.PARTY and self.ended is not None:
+            ends.append(self.ended + PARTY)
+        return min(ends, default=None)
 
 
 def arm_of(place: int, steps: int) -> int:
     """Return the arm of a step, by its place: the first and the last are on the outside."""
-    return round(place * (ARMS - 1) / (steps - 1)) if steps > 1 else ARMS // 2
+    return round(place * (ARMS - 1) / (steps - 1)) if steps > 1 else LEFT + 1
 
 
 def colour_of(run: str) -> int:
@@ -115,46 +133,102 @@ def colour_of(run: str) -> int:
     return crc32(run.encode("utf-8", "replace")) % COLOURS
 
 
-def direct(before: Scene | None, run: RunDetail, events: Iterable[Event], now: datetime) -> Scene:
-    """Return the scene that follows, by what is known of a run and what has happened to it."""
-    happened = tuple(events)
-    parcels = _parcels(before, run, happened, now)
+def direct(
+    before: Scene | None,
+    run: RunDetail,
+    events: Iterable[Event],
+    now: datetime,
+    *,
+    read_only: bool = False,
+) -> Scene:
+    """Return the scene that follows.
+
+    Args:
+        before: what was to be seen of the same run until now; None if it has just been opened.
+        run: what is known of it.
+        events: what has happened since; those of other runs change nothing.
+        now: this moment.
+        read_only: whether one only looks: he names no key that does not hold then.
+    """
+    happened = [event for event in events if not isinstance(event, RunEnded) or _ends(event, run)]
     ended = before.ended if before is not None else None
-    if any(isinstance(event, RunEnded) and event.run == run.row.dir for event in happened):
+    if any(isinstance(event, RunEnded) for event in happened):
         ended = now
-    mine = [event for event in happened if isinstance(event, (ChunkMoved, UnitsFailed, Retried))]
-    last = now if mine or ended == now else before.last if before is not None else None
-    news = _news(mine) if mine else None
-    mood, line = _mood(run, now, last, ended)
-    if mood is Mood.BUSY:
-        line = news or (before.line if before is not None and before.mood is mood else line)
+    news = before.news if before is not None else None
+    if (told := lines.news(happened)) is not None:
+        news = now, told
+    fresh = news[1] if news is not None and now - news[0] < FRESH else None
+    parcels = _parcels(before, run, happened, now)
+    mood = _mood(run, is_fresh=fresh is not None, is_over=ended is None or now - ended >= PARTY)
+    stirs = before is None or before.mood is not mood or bool(told) or ended == now
     return Scene(
         mood=mood,
-        line=line,
+        line=_line(mood, run, fresh, read_only=read_only),
         gaze=_gaze(run, mood, parcels),
         parcels=parcels,
         colour=colour_of(run.row.name),
         flag=run.row.liveness is Liveness.COMPLETE,
-        last=last,
+        stirred=now if stirs or before is None else before.stirred,
+        news=news,
         ended=ended,
     )
 
 
-# --- what moves
+def _ends(event: RunEnded, run: RunDetail) -> bool:
+    return event.run == run.row.dir
+
+
+def _mood(run: RunDetail, *, is_fresh: bool, is_over: bool) -> Mood:
+    """Return the first mood that fits."""
+    match run.row.liveness:
+        case Liveness.FAILED | Liveness.DETACHED | Liveness.STUCK:
+            return Mood.HURT
+        case Liveness.PENDING | Liveness.PAUSED | Liveness.CANCELLED:
+            return Mood.ASLEEP
+        case Liveness.COMPLETE if run.row.failed:
+            return Mood.SHRUG
+        case Liveness.COMPLETE:
+            return Mood.CONTENT if is_over else Mood.PARTY
+        case _ if stopping(run.row) is not None:
+            return Mood.WAIT
+        case _ if lines.worst(run) is not None:
+            return Mood.WORRY
+        case _ if is_fresh:
+            return Mood.BUSY
+        case Liveness.DEFERRED:
+            return Mood.WAIT
+        case _:
+            return Mood.WAIT if run.waits else Mood.IDLE
+
+
+def _line(mood: Mood, run: RunDetail, fresh: str | None, *, read_only: bool) -> str:
+    match mood:
+        case Mood.HURT:
+            return lines.hurt(run.row, read_only=read_only)
+        case Mood.ASLEEP:
+            return lines.asleep(run.row, read_only=read_only)
+        case Mood.PARTY | Mood.CONTENT:
+            return lines.all_passed(run.row)
+        case Mood.SHRUG:
+            return lines.some_failed(run)
+        case Mood.WORRY:
+            return lines.worry(run)
+        case Mood.WAIT:
+            return lines.wait(run)
+        case Mood.BUSY | Mood.IDLE:
+            return fresh or lines.idle(run)
 
 
 def _parcels(
     before: Scene | None, run: RunDetail, events: Iterable[Event], now: datetime
 ) -> tuple[Parcel, ...]:
-    """Return the parcels under way: one for each pair of steps at once, however many units pass."""
+    """Return the parcels under way: one from arm to arm at once, however many units pass."""
     places = {step.name: place for place, step in enumerate(run.steps)}
     known = before.parcels if before is not None else ()
-    parcels = [parcel for parcel in known if parcel.share(now) < 1]
+    ways = {(p.start, p.end, p.kind): p for p in known if p.arrives > now}
     for new in _sent(events, places, now):
-        way = new.start, new.end, new.kind
-        if all((parcel.start, parcel.end, parcel.kind) != way for parcel in parcels):
-            parcels.append(new)
-    return tuple(parcels)
+        ways.setdefault((new.start, new.end, new.kind), new)
+    return tuple(ways.values())
 
 
 def _sent(events: Iterable[Event], places: Mapping[str, int], now: datetime) -> Iterator[Parcel]:
@@ -163,7 +237,7 @@ def _sent(events: Iterable[Event], places: Mapping[str, int], now: datetime) -> 
 
     for event in events:
         match event:
-            case ChunkMoved(step=step, to=to) if to is not None and {step, to} <= places.keys():
+            case ChunkMoved(step=step, to=str(to)) if {step, to} <= places.keys():
                 yield Parcel(arm(step), arm(to), Kind.PASSED, now)
             case ChunkMoved(outcome=Outcome.PASSED):
                 yield Parcel(0, ARMS - 1, Kind.SWEEP, now)
@@ -176,144 +250,13 @@ def _sent(events: Iterable[Event], places: Mapping[str, int], now: datetime) -> 
 
 
 def _gaze(run: RunDetail, mood: Mood, parcels: tuple[Parcel, ...]) -> int:
-    """Return where he looks: after the parcel, or at the step that worries him."""
+    """Return where he looks: after a parcel, or at the step that gives trouble."""
     if parcels:
-        arm = parcels[-1].end
-    elif mood in {Mood.WORRY, Mood.SHRUG} and (worst := _worst(run)) is not None:
-        arm = arm_of(run.steps.index(worst), len(run.steps))
-    else:
-        return 0
-    return -1 if arm < 3 else 1 if arm > 4 else 0  # noqa: PLR2004 - the two arms in the middle
+        return _side(parcels[-1].end)
+    names = [step.name for step in run.steps]
+    trouble = lines.trouble(run) if mood in {Mood.WORRY, Mood.SHRUG} else None
+    return _side(arm_of(names.index(trouble), len(names))) if trouble in names else 0
 
 
-# --- what he says
-
-
-def _news(events: Iterable[ChunkMoved | UnitsFailed | Retried]) -> str | None:
-    """Return what has just happened most."""
-    moved = Counter[tuple[str, str]]()
-    retried, failed = Counter[str](), Counter[str]()
-    through = 0
-    for event in events:
-        match event:
-            case ChunkMoved(step=step, to=str(to), units=units):
-                moved[step, to] += units
-            case ChunkMoved(outcome=Outcome.PASSED, units=units):
-                through += units
-            case Retried(step=step, n=n):
-                retried[step] += n
-            case UnitsFailed(step=step, n=n):
-                failed[step] += n
-            case _:
-                continue
-    if moved:
-        ((step, to), units) = moved.most_common(1)[0]
-        return f"{step} → {to} ×{big(units)}"  # noqa: RUF001
-    if through:
-        return f"{big(through)} through all steps."
-    if failed:
-        step, n = failed.most_common(1)[0]
-        return f"{big(n)} failed at {step}."
-    if retried:
-        step, n = retried.most_common(1)[0]
-        return f"{big(n)} asked again at {step}."
-    return None
-
-
-def _mood(
-    run: RunDetail, now: datetime, last: datetime | None, ended: datetime | None
-) -> tuple[Mood, str]:
-    """Return the first mood that fits, and what is true of it."""
-    row = run.row
-    match row.liveness:
-        case Liveness.FAILED:
-            return Mood.HURT, f"Stopped{_where(row)}: {_short(row.reason or 'see the log')}"
-        case Liveness.DETACHED | Liveness.STUCK:
-            return Mood.HURT, row.trouble or "Nobody is heard of who works on it."
-        case Liveness.PENDING:
-            return Mood.ASLEEP, f"Not begun yet: {big(row.units)} units."
-        case Liveness.PAUSED:
-            why = f" {_short(row.reason)}" if row.reason else ""
-            return Mood.ASLEEP, f"Paused{_where(row)}, {big(row.valid)} done.{why}"
-        case Liveness.CANCELLED:
-            return Mood.ASLEEP, f"Given up{_where(row)}, {big(row.valid)} done."
-        case Liveness.COMPLETE:
-            return _at_the_end(run, now, ended)
-        case _:
-            return _at_work(run, now, last)
-
-
-def _at_the_end(run: RunDetail, now: datetime, ended: datetime | None) -> tuple[Mood, str]:
-    row = run.row
-    if row.failed:
-        return Mood.SHRUG, f"Done: {big(row.valid)} of {big(row.units)}.{_most(run)}"
-    party = ended is not None and now - ended < PARTY
-    took = span(row.updated - row.created)
-    said = f"{big(row.units)} units, {took}, {cost(row.cost_usd, emulated=row.emulate)}."
-    return Mood.PARTY if party else Mood.CONTENT, f"All done! Everything passed. {said}"
-
-
-def _at_work(run: RunDetail, now: datetime, last: datetime | None) -> tuple[Mood, str]:
-    if (worst := _worst(run)) is not None:
-        return Mood.WORRY, _rejects(run, worst)
-    fresh = last is not None and now - last < FRESH
-    if fresh:
-        return Mood.BUSY, "Otto is orchestrating…"
-    if run.waits:
-        wait = max(run.waits, key=lambda one: one.age)
-        who = NAMES.get(wait.provider, wait.provider)
-        usual = f" (usual {lasting(wait.usual)})" if wait.usual is not None else ""
-        return Mood.WAIT, f"Waiting for {who}, {lasting(wait.age)}{usual}."
-    if run.row.liveness is Liveness.DEFERRED and run.row.waiting is not None:
-        until = run.row.waiting.until.astimezone()
-        return Mood.WAIT, f"Next look at {until:%H:%M}."
-    if (flying := sum(step.in_flight for step in run.steps)) > 0:
-        return Mood.IDLE, f"Otto is orchestrating… {big(flying)} in flight."
-    return Mood.IDLE, "Otto is orchestrating…"
-
-
-def _worst(run: RunDetail) -> StepView | None:
-    """Return the step that rejects most, if that is much."""
-    asked = [step for step in run.steps if step.counts.attempts >= LEAST_ASKED]
-    worst = max(asked, key=_rejected, default=None)
-    return worst if worst is not None and _rejected(worst) >= REJECTED else None
-
-
-def _rejected(step: StepView) -> float:
-    """Return the share of replies that did not pass."""
-    return min(1.0, (step.counts.retries + step.counts.lost) / max(1, step.counts.attempts))
-
-
-def _rejects(run: RunDetail, step: StepView) -> str:
-    share = _rejected(step)
-    often = f"1 in {round(1 / share)}" if share < 0.6 else f"{share:.0%}"  # noqa: PLR2004
-    why = next((reason for reason in run.reasons if reason.step == step.name), None)
-    return f"{step.name} rejects {often}" + (f": {_short(why.message)}" if why else ".")
-
-
-def _most(run: RunDetail) -> str:
-    """Return where most units failed, and why."""
-    failed = f" {big(run.row.failed)} failed"
-    if not run.reasons:
-        return f"{failed}."
-    why = run.reasons[0]
-    return f"{failed}, most at {why.step}: {_short(why.message)}"
-
-
-def _where(row: RunRow) -> str:
-    return f" at {row.step}" if row.step else ""
-
-
-def _short(text: str) -> str:
-    """Return the beginning of a sentence of somebody else's."""
-    text = " ".join(text.split())
-    if len(text) > LONGEST_REASON:
-        text = f"{text[: LONGEST_REASON - 1].rstrip()}…"
-    return text if text.endswith(("…", ".", "!", "?")) else f"{text}."
-
-
-def settled(scene: Scene, now: datetime) -> Scene:
-    """Return a scene without what is over."""
-    if scene.mood is Mood.PARTY and scene.ended is not None and now - scene.ended >= PARTY:
-        return replace(scene, mood=Mood.CONTENT)
-    return scene
+def _side(arm: int) -> int:
+    return (arm >= RIGHT) - (arm <= LEFT)

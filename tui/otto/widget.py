@@ -1,9 +1,9 @@
 """Otto on the screen: whole, as a picture that moves while something does, or in one line."""
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -13,24 +13,26 @@ from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.otto.director import COLOURS, Mood, Scene, settled
-from tui.otto.sprite import NOTHING, SIZE, Pose, paint, pose_of
+from runs.times import Clock, now
+from tui.otto.director import COLOURS, Mood, Scene
+from tui.otto.sprite import FRAMES_PER_SECOND, NOTHING, SIZE, Pose, paint, pose_of
 
-__all__ = ["Form", "Otto", "OttoLine", "Sprite", "form_asked"]
+__all__ = ["FACES", "Form", "Otto", "OttoLine", "Sprite", "form_asked", "frames_per_second"]
 
-FRAMES_PER_SECOND = 6
 OVER_SSH = 2
 """Frames a second where each of them has a way to go."""
-RUN_COLOURS = ("#ffd76a", "#7ee787", "#7fd7ff", "#ff9b6a", "#ff9eb8", "#b9f5ee")
+RUN_COLOURS = ("#ffd76a", "#7fd7ff", "#ff9b6a", "#ff9eb8", "#5eead4", "#c3e86b")
 VIOLET = "#b48ef0"
 """His body where a theme's colours are whatever a terminal makes of them."""
+SHADOW, SHINE = "#1b1030", "#ffffff"
 FIXED = MappingProxyType(
-    {"w": "#ffffff", "k": "#1b1030", "c": "#ff9eb8", "b": "#7fd7ff", "f": "#7ee787"}
-    | {"x": "#ff5d6c", "g": "#7ee787"}
+    {"w": SHINE, "k": SHADOW, "c": "#ff9eb8", "b": "#5fb8e8", "f": "#4fc46b"}
+    | {"x": "#ff5d6c", "g": "#4fc46b"}
 )
 FACES = MappingProxyType(
     {
@@ -67,8 +69,9 @@ def form_asked(environ: Mapping[str, str] = os.environ) -> Form:
     return Form(told) if told in list(Form) else Form.FULL
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def frames_per_second(environ: Mapping[str, str] = os.environ) -> int:
+    """Return how often he is drawn while he moves."""
+    return OVER_SSH if environ.get("SSH_TTY") else FRAMES_PER_SECOND
 
 
 class Sprite(Widget):
@@ -76,19 +79,18 @@ class Sprite(Widget):
 
     DEFAULT_CSS: ClassVar[str] = f"Sprite {{ width: {SIZE}; height: {SIZE // 2}; }}"
 
-    def __init__(self, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, *, clock: Clock = now) -> None:
         super().__init__()
         self._clock = clock
         self._scene: Scene | None = None
-        self._frame = 0
         self._pose = Pose(Mood.ASLEEP)
-        self._strips: list[Strip] = []
+        self.is_animated = False
+        """Whether a timer runs."""
 
     def on_mount(self) -> None:
-        pace = OVER_SSH if "SSH_TTY" in os.environ else FRAMES_PER_SECOND
-        self._timer = self.set_interval(1 / pace, self.tick, pause=True)
-        if self._scene is not None:
-            self.play(self._scene)
+        self._timer = self.set_interval(1 / frames_per_second(), self.tick, pause=True)
+        self.watch(self.app, "app_focus", self.tick, init=False)
+        self.tick()
 
     def play(self, scene: Scene) -> None:
         """Show a scene, moving if it moves."""
@@ -97,70 +99,88 @@ class Sprite(Widget):
             self.tick()
 
     def tick(self) -> None:
-        """Draw the next frame, if it differs; rest where nothing moves, or nobody looks."""
+        """Draw what differs by now; rest where nothing moves, or nobody looks."""
         if (scene := self._scene) is None:
             return
         at = self._clock()
-        scene = self._scene = settled(scene, at)
-        still = self.app.animation_level == "none"
-        self._frame += 1
-        pose = pose_of(scene, 0 if still else self._frame, at)
-        if pose != self._pose:
-            self._pose = pose
-            self._strips = []
-            self.refresh()
-        seen = self.app.app_focus and self.screen.is_current
-        if scene.is_moving(at) and seen and not still:
-            self._timer.resume()
-        else:
-            self._timer.pause()
+        moves = scene.is_moving(at) and self.app.animation_level != "none"
+        self._stand(pose_of(scene, at, moves=moves))
+        seen = self.app.app_focus and self.screen.is_current and self._is_displayed
+        self.is_animated = moves and seen
+        (self._timer.resume if self.is_animated else self._timer.pause)()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = []
+    @property
+    def _is_displayed(self) -> bool:
+        return all(one.display for one in self.ancestors_with_self if isinstance(one, Widget))
+
+    def _stand(self, pose: Pose) -> None:
+        """Draw the lines that differ."""
+        pairs = zip(_cells(self._pose), _cells(pose), strict=True)
+        changed = [y for y, (was, is_) in enumerate(pairs) if was != is_]
+        self._pose = pose
+        if changed:
+            self.refresh(*(Region(0, y, SIZE, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
-        if not self._strips:
-            self._strips = self._drawn()
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
-
-    def _drawn(self) -> list[Strip]:
-        lines, colours, ground = paint(self._pose), self._palette(), self.rich_style
-        pairs = [zip(lines[y], lines[y + 1], strict=True) for y in range(0, SIZE, 2)]
-        return [
-            Strip([_cell(colours, above, below, ground) for above, below in row]) for row in pairs
-        ]
-
-    def _palette(self) -> dict[str, str]:
-        primary = self.app.current_theme.primary
-        body = Color.parse(VIOLET if primary.startswith("ansi") else primary)
+        if y >= SIZE // 2:
+            return Strip.blank(self.size.width, self.rich_style)
         colour = self._scene.colour if self._scene is not None else 0
-        return {
-            **FIXED,
-            "p": body.hex,
-            "s": body.blend(Color.parse("#1b1030"), 0.3).hex,
-            "d": body.blend(Color.parse("#1b1030"), 0.55).hex,
-            "h": body.blend(Color.parse("#ffffff"), 0.55).hex,
-            "r": RUN_COLOURS[colour],
-        }
+        return _strip(_cells(self._pose)[y], self._body(), colour, self.rich_style)
+
+    def _body(self) -> str:
+        primary = self.app.theme_variables["primary"]
+        return VIOLET if primary.startswith("ansi") else primary
 
 
-def _cell(colours: Mapping[str, str], above: str, below: str, ground: Style) -> Segment:
+_Cells = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=64)
+def _cells(pose: Pose) -> tuple[_Cells, ...]:
+    """Return a picture as lines of cells: the pixel above, and the one below."""
+    lines = paint(pose)
+    return tuple(tuple(zip(lines[y], lines[y + 1], strict=True)) for y in range(0, SIZE, 2))
+
+
+@lru_cache(maxsize=2048)
+def _strip(cells: _Cells, body: str, colour: int, ground: Style) -> Strip:
+    palette = _palette(body, colour)
+    return Strip([_segment(palette, above, below, ground) for above, below in cells]).simplify()
+
+
+@lru_cache(maxsize=64)
+def _palette(body: str, colour: int) -> dict[str, str]:
+    """Return the colour of each letter."""
+    own, shadow, shine = Color.parse(body), Color.parse(SHADOW), Color.parse(SHINE)
+    return {
+        **FIXED,
+        "p": own.hex,
+        "s": own.blend(shadow, 0.3).hex,
+        "d": own.blend(shadow, 0.55).hex,
+        "h": own.blend(shine, 0.55).hex,
+        "r": RUN_COLOURS[colour],
+    }
+
+
+def _segment(palette: Mapping[str, str], above: str, below: str, ground: Style) -> Segment:
+    """Return one cell: a half block where only one of its pixels is there, or they differ."""
     match above == NOTHING, below == NOTHING:
         case True, True:
             return Segment(" ", ground)
         case True, False:
-            return Segment("▄", ground + Style(color=colours[below]))
+            return Segment("▄", ground + Style(color=palette[below]))
         case False, True:
-            return Segment("▀", ground + Style(color=colours[above]))
+            return Segment("▀", ground + Style(color=palette[above]))
+        case _ if above == below:
+            return Segment("█", ground + Style(color=palette[above]))
         case _:
-            return Segment("▀", ground + Style(color=colours[above], bgcolor=colours[below]))
+            return Segment("▀", ground + Style(color=palette[above], bgcolor=palette[below]))
 
 
 class Otto(Vertical):
     """The picture, and below it what he says."""
 
-    def __init__(self, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, *, clock: Clock = now) -> None:
         super().__init__()
         self._sprite = Sprite(clock=clock)
 
