@@ -48,20 +48,35 @@ def prompt_of(run_dir: Path, at: StepStory) -> ShownPrompt:
 
 
 def case(run_dir: Path, pipeline: str, story: Story, at: StepStory) -> str:
-    """Return all that an assistant needs to say why a unit did not pass a step."""
-    shown = prompt_of(run_dir, at)
-    parts = {
-        "Step, as configured": _configured(run_dir, at.step),
-        "Prompt": "\n\n".join(part for part in shown if part),
-        "Reply": _reply(at),
-        "Errors": "\n".join(map(_errors, at.verdicts)) or "none",
-    }
+    """Return all that an assistant needs to say why a unit did not pass a step.
+
+    Where the step itself asks no model, what a model said before it is told, too.
+    """
+    asked = _asked(story, at)
+    steps = [at] if asked is None or asked is at else [asked, at]
+    parts: dict[str, str] = {}
+    for step in steps:
+        parts[f"Step {step.step!r}, as configured"] = _configured(run_dir, step.step)
+    if asked is not None:
+        shown = prompt_of(run_dir, asked)
+        parts[f"Prompt of {asked.step!r}"] = "\n\n".join(part for part in shown if part)
+        parts[f"Reply to {asked.step!r}"] = _reply(asked)
+    if asked is not at:
+        parts[f"Reckoned by {at.step!r}"] = _reply(at)
+    parts["Errors"] = "\n".join(map(_errors, at.verdicts)) or "none"
+    how = "a model was asked" if asked is at else "what was said before it was put to rules"
     said = (
         f"This is unit {story.unit_id!r} of a run of the Octobatch pipeline {clean(pipeline)!r}, "
-        f"at its step {at.step!r}: a model was asked, and its reply was checked. Say why the "
-        "reply does not pass, and what to change in the prompt, the schema or the rules."
+        f"at its step {at.step!r}: {how}, and the outcome was checked. Say why it does not pass, "
+        "and what to change in the prompt, the schema or the rules."
     )
     return "\n\n".join([said, *(f"## {title}\n{text}" for title, text in parts.items())]) + "\n"
+
+
+def _asked(story: Story, at: StepStory) -> StepStory | None:
+    """Return the step at which a model was asked last, this one or one before it."""
+    before = story.steps[: story.steps.index(at) + 1]
+    return next((step for step in reversed(before) if step.askings), None)
 
 
 def _step(run_dir: Path, name: str) -> Step:

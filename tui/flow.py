@@ -103,10 +103,12 @@ def _trouble(step: StepView) -> Cell:
 def _now(step: StepView, now: datetime) -> Cell:
     """Return what is under way."""
     if step.processing:
-        since = f", {span(now - step.since)}" if step.since is not None else ""
-        words = f"{big(step.processing)} processing{since}"
         pending = f" / {big(step.pending)} pending" if step.pending else ""
-        return (Part(words, Tone.LIVE), Part(pending, Tone.DIM))
+        since = f", {span(now - step.since)}" if step.since is not None else ""
+        return (
+            Part(f"{big(step.processing)} processing", Tone.LIVE),
+            Part(f"{pending}{since}", Tone.DIM),
+        )
     if step.in_flight:
         return (Part(f"{big(step.in_flight)} in flight", Tone.LIVE),)
     if step.pending:

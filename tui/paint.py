@@ -57,8 +57,7 @@ AT_WORK = frozenset({Liveness.ACTIVE, Liveness.DEFERRED, Liveness.STUCK})
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FULL, PARTLY, EMPTY = "━", "╍", "─"
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-FEW = 4
-A_TENTH_OF_A_CENT = Decimal("0.001")
+TINY = Decimal("0.0001")
 THOUSAND, MILLION = 1_000, 1_000_000
 
 
@@ -75,9 +74,7 @@ def cost(usd: Decimal | None, *, emulated: bool = False) -> str:
     """Return what something has cost: in brackets if nothing was paid, a dash if nobody knows."""
     if usd is None:
         return "–"  # noqa: RUF001
-    digits = 2 if usd >= 1 or usd == 0 else 4 if usd >= A_TENTH_OF_A_CENT else 6
-    if digits > FEW and (shorter := round(usd, FEW)) == usd:
-        usd, digits = shorter, FEW
+    digits = 2 if usd >= 1 or usd == 0 else 4 if usd >= TINY else 6
     words = f"${usd:,.{digits}f}"
     return f"({words})" if emulated else words
 

@@ -155,7 +155,14 @@ async def test_a_unit_is_copied_saved_and_its_case_told(app, units, copied, fold
     await comes(units, lambda: len(copied) == 3)
     assert copied[0].endswith("about u0␛[31m\n")
     assert copied[1] == str(folder / "chunk_000" / "write_results.jsonl")
-    for part in ("'u0'", "## Step", "## Prompt", "## Reply", "about u0", "$.tone (kind): not kind"):
+    for part in (
+        "'u0'",
+        "## Step",
+        "## Prompt of",
+        "## Reply to",
+        "about u0",
+        "$.tone (kind): not kind",
+    ):
         assert part in copied[2]
     await units.press("s")
     saved = folder.parent.parent / "run_u0_write_reply.txt"
