@@ -16,7 +16,7 @@ from typing import Any
 from pipelines import Findings, Problem, available, inspect, pipelines_root
 from pipelines.folder import CONFIG, inside
 from pipelines.strict_yaml import Document
-from tui.asking import checked
+from tui.asking import Checked, Question, ask
 from tui.clean import clean
 from tui.findings import Finding, Owners, findings_of
 from tui.sections import CHECKED, Section, Sections
@@ -160,13 +160,19 @@ class Watched:
         self.whole = False
         """All is known of it that can be."""
         self._stamps: Mapping[str, Stamp | None] | None = None
+        self._question: Question | None = None
         self._looking = threading.Lock()
         """Screens behind one another show the same folder."""
 
-    def look(self) -> bool:
+    @property
+    def is_asking(self) -> bool:
+        """Say whether the command is at work on it."""
+        return self._question is not None
+
+    def look(self, *, ask_now: bool = True) -> bool:
         """See whether it has changed; return False while there is more to find out.
 
-        What its files say is told at once, then what only the command knows, and that once.
+        What its files say is known at once; what only the command knows comes when it is done.
         """
         with self._looking:
             stamps = dict(self._stamped())
@@ -175,11 +181,21 @@ class Watched:
                 # Taken before reading: what changes meanwhile is read again.
                 named = {name: stamp_of(self.path / name) for name in self.seen.files}
                 self._stamps = {**named, **stamps}
-                # A run's copy is called otherwise, and is none of the command's pipelines.
-                self.whole = self.frozen
-            elif not self.whole:
-                self.seen, self.whole = _with_all(self.seen), True
+                self._begin_anew()
+            if not self.whole and self._question is None and ask_now:
+                self._question = ask(self.path)
+                self.whole = self._question is None
+            if self._question is not None and self._question.is_over():
+                self.seen = _with_all(self.seen, self._question.answer())
+                self._question, self.whole = None, True
             return self.whole
+
+    def _begin_anew(self) -> None:
+        if self._question is not None:
+            self._question.drop()
+        self._question = None
+        # A run's copy is called otherwise, and is none of the command's pipelines.
+        self.whole = self.frozen
 
     def _stamped(self) -> Iterator[tuple[str, Stamp | None]]:
         named = self.seen.files if self.seen is not None else ()
@@ -203,9 +219,8 @@ def _files(path: Path, folders: Iterable[str], *, deep: bool = True) -> Iterator
                     left.append(name)
 
 
-def _with_all(folder: Folder) -> Folder:
-    """Return a pipeline with all that can be found of it."""
-    found = checked(folder.path)
+def _with_all(folder: Folder, found: Checked | None) -> Folder:
+    """Return a pipeline with all that was found of it."""
     if found is None:
         return folder
     findings = findings_of(found.problems, found.doubts, folder.owners, folder.path)
@@ -255,7 +270,8 @@ class Shelf:
         for one in sorted(self.pipelines.values(), key=_known):
             if timer() > until:
                 return False
-            whole = one.look() and whole
+            busy = any(other.is_asking for other in self.pipelines.values())
+            whole = one.look(ask_now=not busy) and whole
         return whole
 
 

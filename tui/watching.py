@@ -10,7 +10,9 @@ from tui.snapshot import Snapshot
 
 __all__ = ["Watching"]
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.4
+SOON_SECONDS = 0.1
+"""While there is more to find out."""
 
 
 class Watching(Page):
@@ -34,14 +36,14 @@ class Watching(Page):
     @work(exclusive=True, group="watching")
     async def _keep(self) -> None:
         while True:
+            whole = True
             self._asked.clear()
             if self.is_current and not self.octobatch.frozen:
                 whole = await asyncio.to_thread(self.look)
                 self.seen()
-                if not whole:
-                    continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), LOOK_SECONDS)
+                pause = LOOK_SECONDS if whole else SOON_SECONDS
+                await asyncio.wait_for(self._asked.wait(), pause)
 
     def show(self, snapshot: Snapshot) -> None:
         """Runs that change elsewhere change nothing here."""

@@ -51,7 +51,7 @@ def app(folder, monkeypatch):
     monkeypatch.setattr(app, "say", heard.append)
     monkeypatch.setattr(app, "copy", heard.append)
     monkeypatch.setattr(app, "exit", lambda: heard.append("left"))
-    monkeypatch.setattr(folders, "checked", lambda _: None)
+    monkeypatch.setattr(folders, "ask", lambda _: None)
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
     app.heard = heard  # pyright: ignore[reportAttributeAccessIssue]

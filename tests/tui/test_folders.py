@@ -13,12 +13,29 @@ from tui.folders import Folder, Shelf, Watched, differs, look
 from tui.listing import file_lines, property_lines
 
 
+class Asked:
+    """The command, which has said something, or is still at work."""
+
+    def __init__(self, answer: Checked | None = None) -> None:
+        self.said = answer
+        self.dropped = False
+
+    def is_over(self) -> bool:
+        return self.said is not None
+
+    def answer(self) -> Checked | None:
+        return self.said
+
+    def drop(self) -> None:
+        self.dropped = True
+
+
 @pytest.fixture(autouse=True)
-def asked(monkeypatch):
-    """What the command says; here nothing."""
-    answers: list[Checked] = []
-    monkeypatch.setattr(folders, "checked", lambda _: answers[0] if answers else None)
-    return answers
+def questions(monkeypatch):
+    """What the command is asked; else there is nobody to ask."""
+    questions: list[Asked] = []
+    monkeypatch.setattr(folders, "ask", lambda _: questions[-1] if questions else None)
+    return questions
 
 
 @pytest.fixture
@@ -129,7 +146,7 @@ def test_it_is_read_again_when_a_file_has_changed(folder):
     watched = Watched(folder)
     watched.look()
     before = watched.seen
-    assert watched.look()
+    watched.look()
     assert watched.seen is before
     change(folder, "Be strict", "Be kind", "templates/score.jinja2")
     watched.look()
@@ -140,13 +157,26 @@ def test_it_is_read_again_when_a_file_has_changed(folder):
     assert [one.message for one in seen(watched).findings] == ["no step uses this file"]
 
 
-def test_what_only_the_command_knows_comes_after(folder, asked):
+def test_what_only_the_command_knows_comes_when_it_is_done(folder, questions):
+    questions.append(Asked())
     watched = Watched(folder)
     assert not watched.look()
-    asked.append(Checked((Problem(folder / "config.yaml", 20, "no such model"),), ()))
+    assert not watched.look()
+    problem = Problem(folder / "config.yaml", 20, "no such model")
+    questions[0].said = Checked((problem,), ())
     assert watched.look()
     found = seen(watched).findings
     assert [(one.step, one.key, one.message) for one in found] == [(0, "template", "no such model")]
+
+
+def test_what_changes_while_the_command_is_at_work_is_asked_again(folder, questions):
+    questions.append(Asked())
+    watched = Watched(folder)
+    watched.look()
+    change(folder, "Be strict", "Be kind", "templates/score.jinja2")
+    questions.append(Asked(Checked((), ())))
+    assert watched.look()
+    assert questions[0].dropped
 
 
 def test_all_under_the_root_are_on_the_shelf(tmp_path, monkeypatch):

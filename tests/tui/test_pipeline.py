@@ -32,7 +32,7 @@ KEYS = (
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "checked", lambda _: None)
+    monkeypatch.setattr(folders, "ask", lambda _: None)
     monkeypatch.setenv("OCTOBATCH_PIPELINES_DIR", str(tmp_path / "shelf"))
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)

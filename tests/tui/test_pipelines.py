@@ -21,7 +21,7 @@ SIZES = [(140, 42), (100, 30), (80, 24), (60, 20)]
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
     """Two pipelines, of which one is broken; no command is asked."""
-    monkeypatch.setattr(folders, "checked", lambda _: None)
+    monkeypatch.setattr(folders, "ask", lambda _: None)
     monkeypatch.setenv("OCTOBATCH_PIPELINES_DIR", str(tmp_path / "shelf"))
     put(tmp_path / "shelf", "Blackjack", "Blackjack")
     BROKEN["a key that there is not"](put(tmp_path / "shelf"))
