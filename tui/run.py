@@ -153,7 +153,8 @@ class RunPage(Filtered):
 
     def on_mount(self) -> None:
         self.heading.show(crumbs("runs"), (Part("reading…", Tone.DIM),))
-        self.query_one("#units").display = False
+        for later in ("#boxes", "#units"):
+            self.query_one(later).display = False
         self.main.focus()
 
     @property

@@ -30,7 +30,7 @@ def said(pilot) -> list[str]:
 
 def test_some_keys_change_something():
     changing = {key.action for keys in KEYS.values() for key in keys if key.changes}
-    assert changing >= {"new", "go_on", "stop", "archive", "save"}
+    assert changing >= {"new", "go_on", "stop", "archive", "save", "edit"}
 
 
 @pytest.mark.parametrize("key", CHANGING, ids=lambda key: key.action)
