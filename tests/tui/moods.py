@@ -123,7 +123,7 @@ def _worried() -> RunDetail:
 def moods() -> dict[Mood, tuple[RunDetail, tuple[Event, ...]]]:
     """Return for each mood a run, and what has just happened to it."""
     party = detail(Liveness.COMPLETE, **ALL)
-    some = {**ALL, "valid": 353, "failed": 7}
+    some: dict[str, Any] = {**ALL, "valid": 353, "failed": 7}
     return {
         Mood.HURT: (detail(Liveness.FAILED, step="drift", reason="429 quota", left=None), ()),
         Mood.ASLEEP: (detail(Liveness.PAUSED, reason="cap: $5.00 of $5.00", left=None), ()),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,6 +21,9 @@ from textual.widgets import Static
 from runs.times import Clock, now
 from tui.otto.director import COLOURS, Mood, Scene
 from tui.otto.sprite import FRAMES_PER_SECOND, NOTHING, SIZE, Pose, paint, pose_of
+
+if TYPE_CHECKING:
+    from tui.app import OctobatchApp
 
 __all__ = ["FACES", "Form", "Otto", "OttoLine", "Sprite", "form_asked", "frames_per_second"]
 
@@ -105,7 +108,8 @@ class Sprite(Widget):
         at = self._clock()
         moves = scene.is_moving(at) and self.app.animation_level != "none"
         self._stand(pose_of(scene, at, moves=moves))
-        seen = self.app.app_focus and self.screen.is_current and self._is_displayed
+        looked_at = self.app.app_focus and not cast("OctobatchApp", self.app).frozen
+        seen = looked_at and self.screen.is_current and self._is_displayed
         self.is_animated = moves and seen
         (self._timer.resume if self.is_animated else self._timer.pause)()
 
