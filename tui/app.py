@@ -80,6 +80,7 @@ class OctobatchApp(App[None]):
         self._notices = Notices()
         self.otto = form_asked()
         """How much there is to see of Otto."""
+        self.clock = clock
         self.stage = Stage(self.set_timer, clock=clock, read_only=read_only)
         self.frozen = False
         self._archived = False
@@ -183,6 +184,7 @@ class OctobatchApp(App[None]):
         self.say("Frozen: = goes on." if self.frozen else "Live again.")
         if not self.frozen:
             self.source.poke()
+            self._on_with_otto()
 
     def thaw(self) -> None:
         """Go on: what was held still is not in front any more."""

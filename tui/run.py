@@ -204,7 +204,8 @@ class RunPage(Filtered):
         whole.display = form is Form.FULL and roomy
         line.display = form is not Form.OFF and not whole.display
         if scene is not None:
-            (whole if whole.display else line).play(scene)
+            whole.play(scene)
+            line.play(scene)
 
     def _show_chunks(self, run: RunDetail) -> None:
         wanted = self._wanted(run)

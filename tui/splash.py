@@ -1,21 +1,25 @@
 """The greeting: Otto in a corner for ten seconds, and nothing in anybody's way."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from runs.times import Clock, now
 from tui.otto.director import PASS, Kind, Mood, Parcel, Scene
 from tui.otto.widget import FACES, Sprite
+
+if TYPE_CHECKING:
+    from tui.app import OctobatchApp
 
 __all__ = ["SECONDS", "Close", "Splash"]
 
 SECONDS = 10.0
+BEFORE = timedelta(seconds=1)
+"""So long he only looks at you."""
 WORDS = "Hello, I am Otto.\nEach of my arms is a step.\n? shows all keys."
 WAY = (0, 2, 5, 7, 5, 2, 0)
 """The arms between which a parcel goes, to greet."""
@@ -39,31 +43,31 @@ class Splash(Vertical):
     Splash Close:hover { color: $error; }
     """
 
-    def __init__(self, *, whole: bool, clock: Clock = now) -> None:
+    def __init__(self, *, whole: bool) -> None:
         """Greet with the picture, or with the face alone."""
         super().__init__()
         self._whole = whole
-        self._clock = clock
 
     def compose(self) -> ComposeResult:
         face = "" if self._whole else f"{FACES[Mood.BUSY]} "
         with Vertical(id="greeter"):
             yield Close("✕")
             if self._whole:
-                yield Sprite(clock=self._clock)
+                yield Sprite()
             yield Static(Content(face + WORDS), id="greeting")
 
     def on_mount(self) -> None:
         self.set_timer(SECONDS, self.remove)
         for sprite in self.query(Sprite):
-            sprite.play(self._scene())
+            sprite.play(_scene(cast("OctobatchApp", self.app).clock()))
 
-    def _scene(self) -> Scene:
-        """Return how a parcel goes round."""
-        at = self._clock() + timedelta(seconds=1)
-        ways = pairwise(WAY)
-        parcels = (Parcel(*way, Kind.PASSED, at + n * PASS) for n, way in enumerate(ways))
-        return Scene(Mood.BUSY, WORDS, parcels=tuple(parcels), stirred=at)
+
+def _scene(now: datetime) -> Scene:
+    """Return how a parcel goes round."""
+    at = now + BEFORE
+    ways = enumerate(pairwise(WAY))
+    parcels = (Parcel(*way, Kind.PASSED, at + n * PASS) for n, way in ways)
+    return Scene(Mood.BUSY, WORDS, parcels=tuple(parcels), stirred=at)
 
 
 class Close(Static):

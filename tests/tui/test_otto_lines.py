@@ -38,7 +38,8 @@ def said(run, *events, **more: Any) -> str:
 def _counts(entered: int, **more: Any) -> Counts:
     """Return counts of so many units, each asked once; those that did not fail have passed."""
     gone = sum(more.get("failed", {}).values()) + more.get("returned", 0)
-    return Counts(**{"entered": entered, "attempts": entered, "valid": entered - gone, **more})
+    known: dict[str, Any] = {"entered": entered, "attempts": entered, "valid": entered - gone}
+    return Counts(**{**known, **more})
 
 
 @pytest.mark.parametrize("mood", Mood)

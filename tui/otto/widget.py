@@ -18,7 +18,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from runs.times import Clock, now
 from tui.otto.director import COLOURS, Mood, Scene
 from tui.otto.sprite import FRAMES_PER_SECOND, NOTHING, SIZE, Pose, paint, pose_of
 
@@ -82,9 +81,8 @@ class Sprite(Widget):
 
     DEFAULT_CSS: ClassVar[str] = f"Sprite {{ width: {SIZE}; height: {SIZE // 2}; }}"
 
-    def __init__(self, *, clock: Clock = now) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._clock = clock
         self._scene: Scene | None = None
         self._pose = Pose(Mood.ASLEEP)
         self.is_animated = False
@@ -105,13 +103,17 @@ class Sprite(Widget):
         """Draw what differs by now; rest where nothing moves, or nobody looks."""
         if (scene := self._scene) is None:
             return
-        at = self._clock()
+        at = self._octobatch.clock()
         moves = scene.is_moving(at) and self.app.animation_level != "none"
         self._stand(pose_of(scene, at, moves=moves))
-        looked_at = self.app.app_focus and not cast("OctobatchApp", self.app).frozen
-        seen = looked_at and self.screen.is_current and self._is_displayed
+        looked_at = self.app.app_focus and not self._octobatch.frozen
+        seen = looked_at and self.app.screen is self.screen and self._is_displayed
         self.is_animated = moves and seen
         (self._timer.resume if self.is_animated else self._timer.pause)()
+
+    @property
+    def _octobatch(self) -> "OctobatchApp":
+        return cast("OctobatchApp", self.app)
 
     @property
     def _is_displayed(self) -> bool:
@@ -181,26 +183,31 @@ def _segment(palette: Mapping[str, str], above: str, below: str, ground: Style) 
             return Segment("▀", ground + Style(color=palette[above], bgcolor=palette[below]))
 
 
+class Says(Static):
+    """What he says; it is drawn anew when that changes."""
+
+    def say(self, text: str) -> None:
+        """Say something; it is never markup."""
+        if text != str(self.content):
+            self.update(Content(text))
+
+
 class Otto(Vertical):
     """The picture, and below it what he says."""
 
-    def __init__(self, *, clock: Clock = now) -> None:
-        super().__init__()
-        self._sprite = Sprite(clock=clock)
-
     def compose(self) -> ComposeResult:
-        yield self._sprite
-        yield Static(id="says")
+        yield Sprite()
+        yield Says()
 
     def play(self, scene: Scene) -> None:
         """Show a scene."""
-        self._sprite.play(scene)
-        self.query_one("#says", Static).update(Content(scene.line))
+        self.query_one(Sprite).play(scene)
+        self.query_one(Says).say(scene.line)
 
 
-class OttoLine(Static):
+class OttoLine(Says):
     """His face, and what he says, in one line."""
 
     def play(self, scene: Scene) -> None:
         """Show a scene."""
-        self.update(Content(f"{FACES[scene.mood]} {scene.line}"))
+        self.say(f"{FACES[scene.mood]} {scene.line}")
