@@ -209,11 +209,7 @@ class PropertyRows:
 def finding_columns(found: Sequence[Finding]) -> tuple[Column, ...]:
     """Return columns in which findings fit."""
     width = min(MOST_PLACE, max((len(one.place) for one in found), default=0))
-    return (
-        Column("", 1),
-        Column("where", max(width, 5), rank=1),
-        Column("what the check says", 30, wide=True),
-    )
+    return Column("where", width, rank=1), Column("what the check says", 36, wide=True)
 
 
 @dataclass(frozen=True)
@@ -234,7 +230,7 @@ class FindingRows:
     def cells(self, place: int) -> tuple[Cell, ...]:
         """Return a finding, a cell for each of its columns."""
         one = self.found[place]
-        return (sign(one),), (Part(one.place),), (Part(one.message),)
+        return (Part(one.place),), (sign(one), Part(f" {one.message}"))
 
 
 def finding_cell(one: Finding) -> Cell:

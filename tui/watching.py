@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from textual import work
+from textual.css.query import NoMatches
 
 from tui.page import Page
 from tui.snapshot import Snapshot
@@ -40,7 +41,8 @@ class Watching(Page):
             self._asked.clear()
             if self.is_current and not self.octobatch.frozen:
                 whole = await asyncio.to_thread(self.look)
-                self.seen()
+                with suppress(NoMatches):  # the screen went away meanwhile
+                    self.seen()
             with suppress(TimeoutError):
                 pause = LOOK_SECONDS if whole else SOON_SECONDS
                 await asyncio.wait_for(self._asked.wait(), pause)
