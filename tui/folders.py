@@ -161,6 +161,7 @@ class Watched:
         """All is known of it that can be."""
         self._stamps: Mapping[str, Stamp | None] | None = None
         self._question: Question | None = None
+        self._stopped = False
         self._looking = threading.Lock()
         """Screens behind one another show the same folder."""
 
@@ -182,7 +183,7 @@ class Watched:
                 named = {name: stamp_of(self.path / name) for name in self.seen.files}
                 self._stamps = {**named, **stamps}
                 self._begin_anew()
-            if not self.whole and self._question is None and ask_now:
+            if not self.whole and self._question is None and ask_now and not self._stopped:
                 self._question = ask(self.path)
                 self.whole = self._question is None
             if self._question is not None and self._question.is_over():
@@ -190,10 +191,19 @@ class Watched:
                 self._question, self.whole = None, True
             return self.whole
 
-    def _begin_anew(self) -> None:
+    def stop(self) -> None:
+        """Ask nothing any more: nobody looks."""
+        with self._looking:
+            self._stopped = True
+            self._drop()
+
+    def _drop(self) -> None:
         if self._question is not None:
             self._question.drop()
         self._question = None
+
+    def _begin_anew(self) -> None:
+        self._drop()
         # A run's copy is called otherwise, and is none of the command's pipelines.
         self.whole = self.frozen
 
@@ -273,6 +283,11 @@ class Shelf:
             busy = any(other.is_asking for other in self.pipelines.values())
             whole = one.look(ask_now=not busy) and whole
         return whole
+
+    def stop(self) -> None:
+        """Ask nothing any more: nobody looks."""
+        for one in self.pipelines.values():
+            one.stop()
 
 
 def _known(one: Watched) -> int:

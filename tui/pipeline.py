@@ -99,6 +99,10 @@ class PipelinePage(Watching):
         if self._watched.seen is not None:
             self.seen()
 
+    def on_unmount(self) -> None:
+        if self._run is not None:  # else it is that of the list, which is behind
+            self._watched.stop()
+
     @property
     def run_dir(self) -> Path | None:
         return self._run

@@ -116,6 +116,9 @@ class PipelinesPage(Watching, Filtered):
         self.main.focus()
         self.heading.show(crumbs("pipelines"))
 
+    def on_unmount(self) -> None:
+        self._shelf.stop()
+
     def show(self, snapshot: Snapshot) -> None:
         self._runs = snapshot.rows
         self.again()
