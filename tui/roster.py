@@ -29,7 +29,7 @@ _GLYPHS = {
 def columns(steps: int) -> tuple[Column, ...]:
     """Return the columns of the units of a run of so many steps."""
     return (
-        Column("unit", 20, wide=True),
+        Column("unit", 26, wide=True),
         Column("chunk", 18, rank=3),
         Column("steps", max(5, min(steps, MOST_STEPS)), rank=2),
         Column("state", 28),
