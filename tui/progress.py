@@ -26,8 +26,11 @@ class Progress:
         self._progress = 0.0
 
     def left(self, row: RunRow, holder: Holder | None, at: datetime) -> timedelta | None:
-        """Return about how long it still takes; None if that cannot be told."""
-        if row.liveness is not Liveness.ACTIVE or holder is None:
+        """Return about how long it still takes; None if that cannot be told, as in batches.
+
+        They come when their provider pleases, and what is local between them takes no time.
+        """
+        if row.liveness is not Liveness.ACTIVE or row.lane == "batch" or holder is None:
             return None
         if holder != self._holder or self._at is None:
             self._holder = holder
