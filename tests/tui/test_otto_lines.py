@@ -15,7 +15,7 @@ from tests.tui.moods import ALL, NAMES, TONE, WAITS, detail, moods, step
 from tests.tui.shown import NOW
 from tui.keymap import KEYS, Context, keys_of
 from tui.otto.director import Mood, direct
-from tui.otto.lines import CELLS
+from tui.otto.lines import CELLS, balanced
 from tui.snapshot import Reason
 
 SAYS = {
@@ -172,6 +172,21 @@ def test_a_line_is_never_empty_nor_too_wide_nor_more_than_one(run, read_only):
     assert line.strip()
     assert cell_len(line) <= CELLS
     assert len(line.splitlines()) == 1
+
+
+@given(any_run())
+def test_below_the_picture_it_is_on_two_rows_or_three(run):
+    rows = balanced(said(run), 30).split("\n")
+    assert len(rows) <= 3
+    assert max(map(cell_len, rows)) <= 30
+
+
+def test_rows_are_about_as_wide():
+    assert balanced("Waiting for Claude, 9 min (usual 12).", 30).split("\n") == [
+        "Waiting for Claude,",
+        "9 min (usual 12).",
+    ]
+    assert balanced("Otto is orchestrating…", 30) == "Otto is orchestrating…"
 
 
 def test_no_line_names_a_key_that_does_nothing():

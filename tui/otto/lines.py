@@ -11,12 +11,13 @@ from rich.cells import cell_len, set_cell_size
 from runs import Liveness, lasting
 from runs.counts import ANSWERED
 from tui.diff import ChunkMoved, Event, Outcome, Retried, UnitsFailed
+from tui.fold import fold
 from tui.keymap import Context, keys_of
 from tui.paint import big, cost, span, stopping
 from tui.snapshot import Reason, RunDetail, RunRow, StepView
 
-__all__ = ["CELLS", "Trouble", "all_passed", "asleep", "hurt", "idle", "news", "some_failed"]
-__all__ += ["trouble", "wait", "worry", "worst"]
+__all__ = ["CELLS", "Trouble", "all_passed", "asleep", "balanced", "hurt", "idle", "news"]
+__all__ += ["some_failed", "trouble", "wait", "worry", "worst"]
 
 CELLS = 52
 """No line is wider: with his face before it, it stands on a screen of 60 columns."""
@@ -172,6 +173,14 @@ def news(events: Iterable[Event]) -> str | None:
 
 
 # --- words
+
+
+def balanced(line: str, width: int) -> str:
+    """Return a line on as few rows as a width allows, all about as wide."""
+    rows = len(list(fold(line, width)))
+    narrower = (list(fold(line, less)) for less in range(max(1, cell_len(line) // rows), width + 1))
+    best = next((one for one in narrower if len(one) <= rows), [line])
+    return "\n".join(row.rstrip() for row in best)
 
 
 def _line(*sentences: str) -> str:

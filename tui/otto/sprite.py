@@ -37,7 +37,7 @@ LENGTHS = (5.5, 8.0, 9.0, 10.0)
 CURLS, THICK, TIP = 0.55, 0.55, 0.86
 """So far along, an outer arm curls up, any grows thin, and its tip begins."""
 SHORTER_ASLEEP = 0.72
-POLE, FOLDS = 22, (1, 2, 3)
+POLE, FOLDS = 23, (1, 2, 3)
 """The column of the flag's pole, and the rows of the flag."""
 BLINK_SECONDS, BLINKS_FOR = 5.3, 0.2
 BREATH_SECONDS = 4.0

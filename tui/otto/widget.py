@@ -19,7 +19,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.otto.director import COLOURS, Mood, Scene
+from tui.otto.lines import balanced
 from tui.otto.sprite import FRAMES_PER_SECOND, NOTHING, SIZE, Pose, paint, pose_of
+from tui.tones import contrast
 
 if TYPE_CHECKING:
     from tui.app import OctobatchApp
@@ -32,6 +34,10 @@ RUN_COLOURS = ("#ffd76a", "#7fd7ff", "#ff9b6a", "#ff9eb8", "#5eead4", "#c3e86b")
 VIOLET = "#b48ef0"
 """His body where a theme's colours are whatever a terminal makes of them."""
 SHADOW, SHINE = "#1b1030", "#ffffff"
+WORDS = 30
+"""Cells across of what he says below his picture."""
+FACE_SEEN = 4.5
+"""The least contrast of his face with his body."""
 FIXED = MappingProxyType(
     {"w": SHINE, "k": SHADOW, "c": "#ff9eb8", "b": "#5fb8e8", "f": "#4fc46b"}
     | {"x": "#ff5d6c", "g": "#4fc46b"}
@@ -157,7 +163,8 @@ def _strip(cells: _Cells, body: str, colour: int, ground: Style) -> Strip:
 @lru_cache(maxsize=64)
 def _palette(body: str, colour: int) -> dict[str, str]:
     """Return the colour of each letter."""
-    own, shadow, shine = Color.parse(body), Color.parse(SHADOW), Color.parse(SHINE)
+    shadow, shine = Color.parse(SHADOW), Color.parse(SHINE)
+    own = _lit(Color.parse(body))
     return {
         **FIXED,
         "p": own.hex,
@@ -166,6 +173,14 @@ def _palette(body: str, colour: int) -> dict[str, str]:
         "h": own.blend(shine, 0.55).hex,
         "r": RUN_COLOURS[colour],
     }
+
+
+def _lit(body: Color) -> Color:
+    """Return a body on which a mouth can be seen: as much lighter as it takes."""
+    share = 0.0
+    while contrast(body.blend(Color.parse(SHINE), share), Color.parse(SHADOW)) < FACE_SEEN:
+        share += 0.05
+    return body.blend(Color.parse(SHINE), share)
 
 
 def _segment(palette: Mapping[str, str], above: str, below: str, ground: Style) -> Segment:
@@ -202,7 +217,7 @@ class Otto(Vertical):
     def play(self, scene: Scene) -> None:
         """Show a scene."""
         self.query_one(Sprite).play(scene)
-        self.query_one(Says).say(scene.line)
+        self.query_one(Says).say(balanced(scene.line, WORDS))
 
 
 class OttoLine(Says):
