@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -51,7 +52,7 @@ class Moving:
 
     def _go_on(self) -> None:
         self._tell(())
-        ways = list(zip(STEPS, STEPS[1:], strict=False))
+        ways = list(pairwise(STEPS))
         while self._moves:
             for step, to in ways:
                 time.sleep(EVERY_SECONDS)
@@ -86,9 +87,8 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     for what in ("moving", "lively", "idle"):
         for form in FORMS:
-            print(
-                f"{what:8} OTTO={form:5} {_taken(what, form, seconds):6.2f} % of a core", flush=True
-            )
+            took = _taken(what, form, seconds)
+            print(f"{what:8} OTTO={form:5} {took:6.2f} % of a core", flush=True)
 
 
 def _taken(what: str, form: str, seconds: float) -> float:
