@@ -83,6 +83,7 @@ async def test_flow_and_properties_are_there_at_any_size(app, folder, size):
     async with app.run_test(size=size) as pilot:
         app.push_screen(PipelinePage(Watched(folder)))
         await comes(pilot, lambda: "templates/generate.jinja2" in screen_of(app))
+        await comes(pilot, lambda: ("╭─ generate" in screen_of(app)) is (size[0] >= 100))
         shown = screen_of(app)
     for words in (
         "NpcDialog",
@@ -94,7 +95,6 @@ async def test_flow_and_properties_are_there_at_any_size(app, folder, size):
         "template",
     ):
         assert words in shown
-    assert ("╭─ generate" in shown) is (size[0] >= 100)
     assert all(len(line) <= size[0] for line in shown.splitlines())
 
 
