@@ -99,6 +99,8 @@ class PipelinesPage(Watching, Filtered):
     def __init__(self) -> None:
         super().__init__()
         self._shelf = Shelf()
+        self._known: object = None
+        """What is shown."""
         self._whole = False
         """All is known that can be."""
         self._runs: Sequence[RunRow] = ()
@@ -128,8 +130,15 @@ class PipelinesPage(Watching, Filtered):
         return self._whole
 
     def seen(self) -> None:
-        self.query_one("#empty").display = not self._shelf.pipelines
-        self.again()
+        known = (
+            self._whole,
+            self._shelf.trouble,
+            [one.seen for one in self._shelf.pipelines.values()],
+        )
+        if known != self._known:
+            self._known = known
+            self.query_one("#empty").display = not self._shelf.pipelines
+            self.again()
 
     def again(self) -> None:
         shown = sorted(self._wanted(), key=SORTS[self._sort][1])

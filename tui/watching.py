@@ -39,13 +39,18 @@ class Watching(Page):
         while True:
             whole = True
             self._asked.clear()
-            if self.is_current and not self.octobatch.frozen:
+            if self._is_in_front and not self.octobatch.frozen:
                 whole = await asyncio.to_thread(self.look)
                 with suppress(NoMatches):  # the screen went away meanwhile
                     self.seen()
             with suppress(TimeoutError):
                 pause = LOOK_SECONDS if whole else SOON_SECONDS
                 await asyncio.wait_for(self._asked.wait(), pause)
+
+    @property
+    def _is_in_front(self) -> bool:
+        """Say whether one looks at it; Textual calls screens current that are behind, too."""
+        return self.is_current and self.app.screen is self
 
     def show(self, snapshot: Snapshot) -> None:
         """Runs that change elsewhere change nothing here."""
