@@ -106,7 +106,7 @@ class FilePage(Viewer, Filtered):
         while True:
             search, done = self._search, True
             self._asked.clear()
-            if self.is_current and not self.octobatch.frozen:
+            if self.app.screen is self and not self.octobatch.frozen:
                 done = await asyncio.to_thread(self._look, search)
                 if search is self._search:
                     self._show(done)

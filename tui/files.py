@@ -138,7 +138,7 @@ class FilesPage(Viewer, Filtered):
         """Look again now and then: seldom where there are so many that it takes time."""
         while True:
             took = 0.0
-            if self.is_current and not self.octobatch.frozen:
+            if self.app.screen is self and not self.octobatch.frozen:
                 began = time.monotonic()
                 self._found = await asyncio.to_thread(entries, self._run)
                 took = time.monotonic() - began
