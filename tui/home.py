@@ -167,6 +167,8 @@ class Home(Filtered):
         sprite = self.query_one(Sprite)
         sprite.display = empty and self._has_room
         sprite.play(ASLEEP)
+        if not empty:
+            return
         face = ((Part(FACES[Mood.ASLEEP], Tone.ACCENT), Part(" ")),)
         in_line = not sprite.display and self.octobatch.otto is not Form.OFF
         words = (*(face if in_line else ()), EMPTY[0])

@@ -19,11 +19,11 @@ from tui.otto.lines import CELLS, balanced
 from tui.snapshot import Reason
 
 SAYS = {
-    Mood.HURT: "Stopped at drift: 429 quota.",
+    Mood.HURT: "Stopped at drift: 429 quota. → octobatch resume RUN",
     Mood.ASLEEP: "Paused at score, 214 passed. cap: $5.00 of $5.00.",
     Mood.PARTY: "All done! Everything passed. 39 min, $0.0437.",
     Mood.CONTENT: "All done! Everything passed. 39 min, $0.0437.",
-    Mood.SHRUG: "Done: 353 of 360, 7 failed.",
+    Mood.SHRUG: "Done: 353 of 360. score: tone not in enum.",
     Mood.WORRY: "score rejects 1 in 4: tone not in enum.",
     Mood.WAIT: "Waiting for Claude, 9 min (usual 12).",
     Mood.BUSY: "score → verify ×12",  # noqa: RUF001
@@ -71,6 +71,16 @@ def test_why_nobody_works_on_it():
     assert said(detail(reason="cancelled")) == "Cancelling at score…"
 
 
+def test_where_most_failed_if_there_is_room_for_it():
+    some: dict[str, Any] = {**ALL, "valid": 353, "failed": 7}
+    run = detail(Liveness.COMPLETE, **some)
+    assert said(run) == "Done: 353 of 360, 7 failed."
+    short = replace(run, reasons=(replace(TONE, message="too long"),))
+    assert said(short) == "Done: 353 of 360. Most often at score: too long."
+    long = replace(run, reasons=(replace(TONE, message="too long " * 9),))
+    assert said(long) == "Done: 353 of 360, 7 failed."
+
+
 def test_everything_passed_only_if_it_did():
     some: dict[str, Any] = {**ALL, "valid": 350}
     assert said(detail(Liveness.COMPLETE, **some)) == "Done: 350 of 360 units."
@@ -116,7 +126,7 @@ def test_how_to_go_on_is_a_command_while_no_key_does_it():
     later = next(key for key in keys_of(Context.RUN) if key.action == "go_on")
     assert later.later, "say `R goes on.`, and test that instead"
     stopped = detail(Liveness.FAILED, step=None, reason="quota")
-    assert said(stopped) == f"Stopped: quota. To go on: {later.instead}"
+    assert said(stopped) == f"Stopped: quota. → {later.instead}"
     assert "resume" not in said(stopped, read_only=True)
 
 

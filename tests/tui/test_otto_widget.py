@@ -1,17 +1,21 @@
 """Otto on the screen: how much of him, and that nothing runs while nothing moves."""
 
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from textual import events
 
+from runs import Run
 from tests.tui.moods import MOVED, Played, detail, moods
 from tests.tui.shown import NOW, Shown
 from tests.tui.test_home import screen_of
 from tests.tui.test_run import comes
 from tui.app import OctobatchApp
-from tui.otto.director import FRESH, LIVELY, Mood
+from tui.otto.director import FRESH, LIVELY, Kind, Mood
 from tui.otto.widget import FACES, Form, Otto, OttoLine, Sprite, form_asked, frames_per_second
+from tui.reader import Reader
 
 WIDE = (140, 42)
 SIZES = [(140, 42), (100, 30), (80, 24), (60, 20)]
@@ -130,6 +134,21 @@ async def test_nothing_moves_that_nobody_looks_at(clock):
         await comes(pilot, lambda: not otto.is_animated)
         app.post_message(events.AppFocus())
         await comes(pilot, lambda: otto.is_animated)
+
+
+async def test_the_arm_that_moves_is_the_step_that_moved_on_disk(make_run, take):
+    folder = make_run()
+    app = OctobatchApp(partial(Reader, folder.parent), folder)
+    with closing(Run.open(folder)) as run:
+        async with app.run_test(size=WIDE) as pilot:
+            await comes(pilot, lambda: app.stage.scene is not None)
+            take(run, "chunk_001", "write")
+            await comes(pilot, lambda: app.stage.scene is not None and app.stage.scene.parcels)
+            assert app.stage.scene is not None
+            (parcel,) = app.stage.scene.parcels
+            assert (parcel.start, parcel.end, parcel.kind) == (0, 7, Kind.PASSED)
+            assert app.stage.scene.mood is Mood.BUSY
+            await comes(pilot, lambda: "write → judge ×3" in screen_of(app))  # noqa: RUF001
 
 
 async def test_without_animations_he_stands_still_and_still_says_what_happens(clock):

@@ -78,7 +78,7 @@ def hurt(row: RunRow, *, read_only: bool) -> str:
             why = _sentence(row.reason or row.trouble or "its log may say why")
             said = f"Stopped{_at(row)}: {why}"
         case Liveness.STUCK:
-            said = _sentence(row.trouble or "Its process lives, but is not heard of")
+            return _line(_sentence(row.trouble or "Its process lives, but is not heard of"))
         case _:
             said = _sentence(row.trouble or "Nobody works on it; remote work may be fine")
     return _line(said, _goes_on(read_only=read_only))
@@ -88,7 +88,7 @@ def asleep(row: RunRow, *, read_only: bool) -> str:
     """Return why nothing is to happen."""
     match row.liveness:
         case Liveness.PENDING:
-            return _line(f"Not begun yet: {_units(row.units)}.", _goes_on(read_only=read_only))
+            return _line(f"Not begun yet: {_units(row.units)}.")
         case Liveness.CANCELLED:
             return _line(f"Given up{_at(row)}, {big(row.valid)} passed.")
         case _:
@@ -108,8 +108,12 @@ def all_passed(row: RunRow) -> str:
 def some_failed(run: RunDetail) -> str:
     """Return how many failed, and what most of them broke."""
     row, why = run.row, next(iter(run.reasons), None)
-    most = f"Most at {why.step}: {_said(why)}" if why is not None else ""
-    return _line(f"Done: {big(row.valid)} of {big(row.units)}, {big(row.failed)} failed.", most)
+    done = f"Done: {big(row.valid)} of {big(row.units)}"
+    if why is not None:
+        for said in (f"Most often at {why.step}: {_said(why)}", f"{why.step}: {_said(why)}"):
+            if cell_len(f"{done}. {said}") <= CELLS:
+                return _line(f"{done}. {said}")
+    return _line(f"{done}, {big(row.failed)} failed.")
 
 
 def worry(run: RunDetail) -> str:
@@ -200,7 +204,7 @@ def _goes_on(*, read_only: bool) -> str:
         if key.action == "go_on" and not key.later:
             return f"{key.name} goes on."
         if key.action == "go_on":
-            return f"To go on: {key.instead}"
+            return f"→ {key.instead}"
     return ""
 
 
