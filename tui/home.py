@@ -24,7 +24,7 @@ __all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
 BAR = 14
 COLUMNS = (
-    Column("run", 25, most=40),
+    Column("run", 29, most=40),
     Column("progress", BAR, rank=4),
     Column("", 4, right=True),
     Column("units", 6, right=True, rank=3),
