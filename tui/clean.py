@@ -1,6 +1,8 @@
 """Text of files made fit to be shown: what would move a terminal's cursor is told, never done."""
 
-__all__ = ["clean"]
+from pathlib import Path
+
+__all__ = ["clean", "nearby"]
 
 TAB = "    "
 INVISIBLE = "\N{MIDDLE DOT}"
@@ -43,3 +45,11 @@ def clean(text: str, *, lines: bool = False) -> str:
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_LINES if lines else _LINE)
+
+
+def nearby(path: Path) -> str:
+    """Return a path as one would say it here: from this folder on, or from one's own."""
+    for begin, said in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(begin) and path != begin:
+            return clean(f"{said}{path.relative_to(begin)}")
+    return clean(str(path))

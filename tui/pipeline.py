@@ -10,7 +10,7 @@ from textual.containers import Container
 
 from pipelines import available, pipelines_root
 from pipelines.folder import CONFIG
-from tui.clean import clean
+from tui.clean import clean, nearby
 from tui.context import context
 from tui.details import (
     FLOW,
@@ -283,5 +283,5 @@ def _totals(folder: Folder) -> Sequence[Cell]:
         (Part(f"{steps} step{'s' * (steps != 1)}", Tone.BOLD),),
         (Part(lost, Tone.BAD),) if lost else (),
         (Part(f" · {said.value}"),) if said else (),
-        (Part(f" · {clean(str(folder.path))}", Tone.DIM),),
+        (Part(f" · {nearby(folder.path)}", Tone.DIM),),
     )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.clean import clean
+from tui.clean import clean, nearby
 from tui.details import boxes, checked, finding_cell
 from tui.folders import Folder, Shelf
 from tui.keymap import Context
@@ -149,7 +149,7 @@ class PipelinesPage(Watching, Filtered):
             crumbs("pipelines"),
             (Part(f"{len(folders):,}"),),
             (Part(f" · {wrong:,} cannot be run", Tone.BAD),) if wrong else (),
-            (Part(f" · in {clean(str(self._shelf.root))}", Tone.DIM),),
+            (Part(f" · in {nearby(self._shelf.root)}", Tone.DIM),),
             (Part(f"   {self._shelf.trouble}", Tone.BAD),) if self._shelf.trouble else (),
             () if self._whole else (Part(" · reading on…", Tone.LIVE),),
         )

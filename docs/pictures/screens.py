@@ -44,7 +44,6 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 QUIET += ("--disable-background-networking", "--disable-component-update", "--hide-scrollbars")
 FAULTS = (
     {"match": "POST", "share": 0.02, "do": "status", "status": 429, "retry_after": 1},
-    {"match": "POST", "share": 0.005, "do": "status", "status": 400},
     {"match": "POST", "share": 0.02, "do": "truncate"},
 )
 """Besides what the rehearsal has wrong."""

@@ -1,11 +1,12 @@
 """No text of a file can give the terminal an order."""
 
 import unicodedata
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.clean import clean
+from tui.clean import clean, nearby
 
 BIDI = {chr(code) for code in (0x061C, 0x200E, *range(0x2066, 0x206A), *range(0x202A, 0x202F))}
 
@@ -38,3 +39,12 @@ def test_clean_text_stays_as_it_is(text: str) -> None:
 def test_what_was_there_can_be_seen() -> None:
     """An escape, a NUL and an override are shown where they stood."""
     assert clean("a\x1b[31mb\0\u202ec\td\ud800") == "a␛[31mb␀·c    d\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_path_is_said_from_where_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/you"))
+    assert nearby(tmp_path / "pipelines" / "A\x1b") == "pipelines/A␛"
+    assert nearby(Path("/home/you/octobatch")) == "~/octobatch"
+    assert nearby(Path("/srv/runs")) == "/srv/runs"
+    assert nearby(tmp_path) == str(tmp_path)
