@@ -58,6 +58,8 @@ class Shot(NamedTuple):
     """With which run one begins, the newest first; None is Home."""
 
 
+WAIT = "…"
+"""What follows it among keys is no key: it is waited for."""
 DONE = 5
 """The run of 60 units, of which some have failed honestly."""
 FAILED = ("u", *"/state:failed", "enter", "home", "enter")
@@ -70,7 +72,7 @@ SCREENS = {
     "log": Shot(("l",), "chunk_closed"),
     "files": Shot(("f",), "MANIFEST.json"),
     "pipelines": Shot(("p",), "✓ fine", run=None),
-    "pipeline": Shot(("p", "end", "enter"), "generate", run=None),
+    "pipeline": Shot(("p", "…✓ fine", "end", "enter"), "generate", run=None),
     "help": Shot(("question_mark",), "Escape leads back"),
     "palette": Shot(("ctrl+p",), "Search"),
     "splash": Shot((), "Hello", run=None),
@@ -211,6 +213,9 @@ async def _drawn(
     async with app.run_test(size=size) as pilot:
         await _shows(pilot, "·")
         for key in shot.keys:
+            if key.startswith(WAIT):
+                await _shows(pilot, key.removeprefix(WAIT))
+                continue
             await pilot.press("slash" if key == "/" else "colon" if key == ":" else key)
             await _shows(pilot, "")
         await _shows(pilot, shot.words)
