@@ -71,7 +71,7 @@ SCREENS = {
     "unit-history": Shot((*FAILED, "i"), "openai/", run=DONE),
     "log": Shot(("l",), "chunk_closed"),
     "files": Shot(("f",), "MANIFEST.json"),
-    "pipelines": Shot(("p",), "✓ fine", run=None),
+    "pipelines": Shot(("p",), r"✓ fine(?!.*reading on)", run=None),
     "pipeline": Shot(("p", "…✓ fine", "end", "enter"), "generate", run=None),
     "help": Shot(("question_mark",), "Escape leads back"),
     "palette": Shot(("ctrl+p",), "Search"),
@@ -99,8 +99,10 @@ def main(wanted: list[str]) -> None:
 
 def _settle_in(home: Path) -> Path:
     """Let everything that is started live in `home`; return where the runs will be."""
-    root = home / "runs"
+    root, shelf = home / "runs", home / "pipelines"
     root.mkdir()
+    for config in CHECKOUT.glob("pipelines/*/config.yaml"):
+        shutil.copytree(config.parent, shelf / config.parent.name)
     os.chdir(CHECKOUT)
     sys.path.insert(0, str(CHECKOUT))
     os.environ |= {
@@ -108,6 +110,7 @@ def _settle_in(home: Path) -> Path:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "OCTOBATCH_RUNS_DIR": str(root),
+        "OCTOBATCH_PIPELINES_DIR": str(shelf),
         "TEXTUAL_ANIMATIONS": "none",
         "TZ": "UTC",
     }
