@@ -39,6 +39,8 @@ LEAST_SECONDS_AWAY = 60.0
 SHORTEST_SECONDS_AWAY = 20.0
 """Not even if it is said: a worker that counts how many flow runs it has (`--limit`) dies when one
 is due again before its process is gone, and it fetches them ten seconds ahead."""
+HANDING_IN = timedelta(seconds=30)
+"""After so long with handing in, batches that are at their vendors are looked after."""
 CHUNKS_AT_ONCE = 4
 """Chunks that are judged at once: it keeps the sandbox busy while files are written."""
 
@@ -80,8 +82,12 @@ class BatchLane:
         """Have a sensor, and go by its clock."""
         self.sensor = Sensor(self.session, self.shipping, clock or steady_clock())
 
-    async def settle(self) -> None:
+    async def settle(self) -> bool:
         """Take every chunk as far as it comes without a vendor, and hand in what is to be asked.
+
+        Returns:
+            Whether all is handed in that there is room for: where that takes long, those that
+            are at their vendors are looked after in between.
 
         Raises:
             Misconfigured, CapReached: a person must act.
@@ -93,7 +99,8 @@ class BatchLane:
         for pool in self._pools.values():
             self._add(await asyncio.to_thread(pool.finish))
         self._pools.clear()  # what a batch may hold can be another number by the next time
-        await self.shipping.hand_in()
+        began = self.sensor.clock()
+        return await self.shipping.hand_in(lambda: self.sensor.clock() - began >= HANDING_IN)
 
     async def look(self) -> bool:
         """Look at all batches once; return whether anything moved."""
@@ -312,16 +319,16 @@ async def in_batches(
         if lane.too_late():
             session.change_lane("realtime", "the time for batches is over")
             return
-        moved = False
+        moved, whole = False, True
         with session.pausing_on_outage():
-            await lane.settle()
+            whole = await lane.settle()
             moved = await (lane.works or lane).look()
-            if session.launch.tick:
-                await lane.settle()
+            while session.launch.tick and not await lane.settle():
+                pass
         if session.launch.tick:
             _pause_if_uncertain(lane)
             return
-        if session.brake.pulled or moved or not session.open_chunks():
+        if session.brake.pulled or moved or not whole or not session.open_chunks():
             continue
         if _pause_if_uncertain(lane) or leaving:
             return

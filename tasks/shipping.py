@@ -91,8 +91,14 @@ class Shipping:
         self._ready.append(sealed)
         self._count(sealed.batch, 1)
 
-    async def hand_in(self) -> None:
+    async def hand_in(self, is_over: Callable[[], bool]) -> bool:
         """Write batches that wait down and hand them in, as long as there is room for them.
+
+        Args:
+            is_over: whether it is time to look after those that are there, asked after each.
+
+        Returns:
+            Whether all were handed in that there is room for.
 
         Raises:
             Misconfigured: a person must act; the batch is not at its vendor.
@@ -118,8 +124,11 @@ class Shipping:
             points.at("submit.after_intent")
             self.room.tell(at_once=False)
             await self._send(batch, intent)
+            if is_over():
+                return False
         self.room.tell(at_once=True)
         self._say()
+        return True
 
     @property
     def waiting(self) -> int:

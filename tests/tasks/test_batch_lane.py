@@ -216,6 +216,21 @@ def test_a_run_that_is_given_up_is_given_up_at_its_vendor(make_mill, url):
     assert runs.read(run_dir).state.status is Status.CANCELLED
 
 
+@pytest.mark.parametrize(("seconds", "handed_in"), [(0, 1), (30, 3)])
+def test_what_is_done_is_fetched_while_more_is_handed_in(
+    make_mill, url, monkeypatch, seconds, handed_in
+):
+    """Where handing in takes long, and there is much of it."""
+    monkeypatch.setattr("tasks.batch_lane.HANDING_IN", timedelta(seconds=seconds))
+    run_dir = make_mill("openai")
+    client.batches(url, seconds=0)
+    asyncio.run(through(run_dir))
+    log = runs.RunPaths(run_dir).run_log.read_text().splitlines()
+    words = [line.split()[1] for line in log]
+    assert words[: words.index("batch_brought")].count("batch_submitted") == handed_in
+    finished(run_dir)
+
+
 def test_what_a_vendor_had_done_of_a_run_that_is_given_up_is_kept(make_mill, url):
     """And counted, for it is paid; as soon as the vendor has stopped, which takes its time."""
     run_dir = make_mill("anthropic")
