@@ -193,7 +193,7 @@ _STATES = {
 
 
 def _more(row: RunRow) -> str:
-    if row.trouble:
+    if row.trouble and row.liveness is not Liveness.DETACHED:
         return row.trouble
     match row.liveness:
         case Liveness.DEFERRED if row.waiting is not None:

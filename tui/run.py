@@ -171,7 +171,9 @@ class RunPage(Filtered):
         run = self._run = snapshot.run
         if self._step is None and run.steps:
             self._step = run.row.step or run.steps[0].name
-        self.heading.show(crumbs("runs", run.row.name), state(run.row))
+        dead = run.row.liveness is Liveness.DETACHED and run.row.trouble
+        why = (Part(f"   {run.row.trouble}", Tone.DIM),) if dead else ()
+        self.heading.show(crumbs("runs", run.row.name), state(run.row), why)
         self.query_one("#totals", Line).show(*totals(run))
         self._show_flow(run, snapshot)
         if self._shows_units:
