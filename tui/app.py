@@ -34,6 +34,8 @@ __all__ = ["OctobatchApp"]
 Action: TypeAlias = str | tuple[str, str, tuple[object, ...]]
 """As it is written, or as Textual takes it apart: of whom it is asked, its name, its parameters."""
 PICTURE = "Screenshot"
+OURS = frozenset({"Keys", "Quit"})
+"""What our own keys do is found by them."""
 
 
 class OctobatchApp(App[None]):
@@ -161,9 +163,9 @@ class OctobatchApp(App[None]):
         self.call_from_thread(self.say, told)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield what Textual itself can do; who only looks takes no picture, it would be a file."""
+        """Yield what Textual itself can do and we cannot; who only looks takes no picture of it."""
         for told in super().get_system_commands(screen):
-            if not (self.read_only and told.title == PICTURE):
+            if told.title not in OURS and not (self.read_only and told.title == PICTURE):
                 yield told
 
     async def run_action(

@@ -5,8 +5,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tui.keymap import KEYS, Context, Key, keys_of
 from tui.page import Line
@@ -46,7 +47,9 @@ class Help(ModalScreen[None]):
     """Over what one was looking at; Escape leads back there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark", "app.pop_screen", show=False)
+        Binding("escape,question_mark", "app.pop_screen", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
     ]
 
     def __init__(self, context: Context, *, read_only: bool = False) -> None:
@@ -59,14 +62,29 @@ class Help(ModalScreen[None]):
             yield Line(id="title")
             yield Input(id="search", placeholder="search", compact=True)
             yield Table(COLUMNS, self._rows(""))
+            yield Static(id="said")
 
     def on_mount(self) -> None:
         self.query_one("#title", Line).show(
             (Part("keys ", Tone.BOLD), Part(f"in {self._where}; Escape leads back", Tone.DIM))
         )
+        self.on_table_moved()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.query_one(Table).show(self._rows(event.value))
+        self.on_table_moved()
+
+    def on_table_moved(self) -> None:
+        """Say in full what the key under the cursor does."""
+        table = self.query_one(Table)
+        chosen = (
+            "".join(part.text for part in table.rows.cells(table.cursor)[2]) if table.key else ""
+        )
+        self.query_one("#said", Static).update(Content(chosen))
+
+    def action_move(self, by: int) -> None:
+        """Move among the keys while one types."""
+        self.query_one(Table).action_move(by)
 
     def on_input_submitted(self) -> None:
         self.query_one(Table).focus()

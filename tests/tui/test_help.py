@@ -1,7 +1,7 @@
 """What `?` shows is what holds."""
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tests.tui.shown import Shown, all_kinds
 from tui.app import OctobatchApp
@@ -35,6 +35,17 @@ async def test_keys_are_found_by_what_they_do(pilot):
     assert pilot.app.focused is pilot.app.screen.query_one(Input)
     await pilot.press(*"archived")
     assert keys(pilot) == ["H"]
+
+
+async def test_what_a_key_does_is_said_in_full_while_one_moves(pilot):
+    await pilot.press(*"filter")
+    said = pilot.app.screen.query_one("#said", Static)
+    assert "Escape shows all" in str(said.render())
+    await pilot.press("backspace", *["backspace"] * 5, "down")
+    await pilot.pause()
+    actions = [key.action for key in keys_of(Context.HOME)]
+    assert str(said.render()) == keys_of(Context.HOME)[actions.index("filter") + 1].says
+    assert pilot.app.focused is pilot.app.screen.query_one(Input)
 
 
 async def test_escape_leads_back(pilot):
