@@ -78,6 +78,9 @@ class OctobatchApp(App[None]):
         self.read_only = read_only
         self.source: Source = connect(self._read)
         self.snapshot: Snapshot | None = None
+        """What is shown."""
+        self._newest: Snapshot | None = None
+        """What was read last: another one only while the screen is held still."""
         self._begin_with = run
         self._notices = Notices()
         self.otto = form_asked()
@@ -114,13 +117,18 @@ class OctobatchApp(App[None]):
         """Show what is newer than what is shown, and say what has happened."""
         for said in self._notices.of(message.snapshot, message.events):
             self.say(said)
-        if self.frozen or (self.snapshot and message.snapshot.number <= self.snapshot.number):
+        if self._newest and message.snapshot.number <= self._newest.number:
             return
-        self.snapshot = message.snapshot
-        if message.snapshot.run is not None:
-            self.stage.play(message.snapshot.run, message.events, self._on_with_otto)
+        self._newest = message.snapshot
+        if not self.frozen:
+            self._show(message.snapshot, message.events)
+
+    def _show(self, snapshot: Snapshot, events: tuple[Event, ...] = ()) -> None:
+        self.snapshot = snapshot
+        if snapshot.run is not None:
+            self.stage.play(snapshot.run, events, self._on_with_otto)
         if isinstance(self.screen, Page):
-            self.screen.show(self.snapshot)
+            self.screen.show(snapshot)
 
     def _on_with_otto(self) -> None:
         """Show what Otto does now that time has passed."""
@@ -184,9 +192,11 @@ class OctobatchApp(App[None]):
         """Hold the screen still, or let it go on."""
         self.frozen = not self.frozen
         self.say("Frozen: = goes on." if self.frozen else "Live again.")
-        if not self.frozen:
-            self.source.poke()
-            self._on_with_otto()
+        if self.frozen:
+            return
+        if self._newest is not None:
+            self._show(self._newest)
+        self.source.poke()
 
     def thaw(self) -> None:
         """Go on: what was held still is not in front any more."""

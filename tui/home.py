@@ -198,7 +198,7 @@ class Home(Filtered):
 
     def _spin(self) -> None:
         """Turn the spinners; where there are none, nothing turns."""
-        if self._snapshot is not None and self.is_current:
+        if self._snapshot is not None and self.is_current and not self.octobatch.frozen:
             self._frame += 1
             self.show(self._snapshot)
 

@@ -110,11 +110,14 @@ async def test_the_cursor_stays_on_its_run(pilot, source):
     assert table(pilot).cursor == 0
 
 
-async def test_frozen_is_still(pilot, source):
+async def test_frozen_is_still_and_then_shows_what_came_last(pilot, source):
     await pilot.press("equals_sign")
     source.give(row("New_1"))
     await pilot.pause()
     assert len(names(pilot)) == len(all_kinds())
+    before = table(pilot).rows.cells(0)
+    pilot.app.screen._spin()
+    assert table(pilot).rows.cells(0) == before
     await pilot.press("equals_sign")
     await pilot.pause()
     assert names(pilot) == ["New"]
