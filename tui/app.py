@@ -117,7 +117,7 @@ class OctobatchApp(App[None]):
         """Show what is newer than what is shown, and say what has happened."""
         for said in self._notices.of(message.snapshot, message.events):
             self.say(said)
-        if self._newest and message.snapshot.number <= self._newest.number:
+        if message.snapshot.number <= (self._newest.number if self._newest else 0):
             return
         self._newest = message.snapshot
         if not self.frozen:

@@ -17,6 +17,7 @@ __all__ = [
     "ChunkMoved",
     "Event",
     "LaneChanged",
+    "LookFailed",
     "Outcome",
     "Retried",
     "RunAppeared",
@@ -134,6 +135,13 @@ class LaneChanged:
     lane: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookFailed:
+    """Runs could not be looked at; it is tried again."""
+
+    error: str
+
+
 Event: TypeAlias = (
     RunAppeared
     | RunEnded
@@ -145,6 +153,7 @@ Event: TypeAlias = (
     | BatchSubmitted
     | BatchEnded
     | LaneChanged
+    | LookFailed
 )
 
 
@@ -182,8 +191,10 @@ def _row(was: RunRow, row: RunRow) -> Iterator[Event]:
 
 
 def _open(before: RunDetail | None, after: RunDetail | None) -> Iterator[Event]:
-    if before is None or after is None or before is after or before.row.dir != after.row.dir:
+    if before is None or after is None or before is after:
         return
+    if (before.row.dir, before.state.created) != (after.row.dir, after.state.created):
+        return  # it is another run, or was made anew
     for was, chunk in after.state.chunks.differing(before.state.chunks):
         if was is not None and was.step is not None:
             yield from _moved(was, was.step, chunk)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from runs import Liveness, lasting
 from tui.clean import clean
-from tui.diff import Event, RunEnded
+from tui.diff import Event, LookFailed, RunEnded
 from tui.paint import big
 from tui.snapshot import RunDetail, RunRow, Snapshot
 
@@ -26,6 +26,8 @@ class Notices:
         for event in events:
             if isinstance(event, RunEnded) and event.run in rows:
                 yield ended(rows[event.run])
+            elif isinstance(event, LookFailed):
+                yield f"The runs cannot be read now: {event.error}. It is tried again."
         if snapshot.run is not None:
             yield from self._idle(snapshot.run)
 

@@ -23,7 +23,7 @@ class Opened:
     def __init__(self, run_dir: Path, clock: Clock) -> None:
         """Take a run's folder; nothing is read before the first look."""
         self.dir = run_dir
-        run = RunPaths(run_dir)
+        self._run = run = RunPaths(run_dir)
         self._follower = Follower(run_dir, clock=clock)
         self._tail = Tail(run.run_log)
         self._reasons = Reasons(run)
@@ -33,6 +33,7 @@ class Opened:
     def look(self, row: Row, at: datetime) -> RunDetail | None:
         """Return the run now, the same object if nothing has changed; None if it never was read."""
         trouble = None
+        before = self._state
         try:
             self._state = self._follower.look().state
         except UNREADABLE as error:
@@ -40,6 +41,8 @@ class Opened:
         state = self._state
         if state is None:
             return None
+        if before is not None and before.created != state.created:
+            self._reasons = Reasons(self._run)  # it was made anew
         was = self._shown
         same = was is not None and was.state is state
         total = was.totals if was is not None and same else totals(state)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from runs import Liveness, is_run
 from runs.times import Clock, now
-from tui.diff import Event, diff
+from tui.clean import clean
+from tui.diff import Event, LookFailed, diff
 from tui.opened import Opened
 from tui.rows import Row
 from tui.snapshot import RunDetail, RunRow, Snapshot
@@ -17,7 +18,10 @@ from tui.snapshot import RunDetail, RunRow, Snapshot
 __all__ = ["Publish", "Reader"]
 
 Publish: TypeAlias = Callable[[Snapshot, tuple[Event, ...]], object]
-"""Takes a snapshot and what has happened since the one before; called by the reader's thread."""
+"""Takes a snapshot and what has happened since the one before; called by the reader's thread.
+
+One that was published before, or has the number 0, comes with what there is to say and is no news.
+"""
 
 ARCHIVE = "_archive"
 ACTIVE_SECONDS = 0.5
@@ -40,10 +44,12 @@ class Reader:
         self._clock = clock
         self._rows: dict[str, Row] = {}
         """By their folders, as texts: there may be many, and a look is to cost next to nothing."""
+        self._wanted: Path | None = None
         self._opened: Opened | None = None
         self._archived = False
         self._focused = True
         self._last: Snapshot | None = None
+        self._broken: str | None = None
         self._looking = threading.Lock()
         self._woken = threading.Event()
         self._stopped = False
@@ -66,12 +72,11 @@ class Reader:
         self._woken.set()
 
     def open(self, run_dir: Path | None) -> None:
-        """See this run in every detail from the next look on, and no other; or none."""
-        with self._looking:
-            if run_dir is None:
-                self._opened = None
-            elif self._opened is None or self._opened.dir != run_dir:
-                self._opened = Opened(run_dir, self._clock)
+        """See this run in every detail from the next look on, and no other; or none.
+
+        It does not wait for a look that is under way: that may take its time.
+        """
+        self._wanted = run_dir
         self.poke()
 
     def show_archived(self, shown: bool) -> None:
@@ -110,12 +115,27 @@ class Reader:
     def _go_on(self) -> None:
         while not self._stopped:
             self._woken.clear()
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may be fine
+                self._tell(error)
+            else:
+                self._broken = None
             self._woken.wait(self.pace_seconds)
 
+    def _tell(self, error: Exception) -> None:
+        """Tell what a look broke off at; not again until another look has been whole."""
+        if (said := repr(error)) != self._broken:
+            self._broken = said
+            seen = self._last or Snapshot(0, self._clock(), ())
+            self._publish(seen, (LookFailed(clean(said)),))
+
     def _detail(self, at: datetime) -> RunDetail | None:
-        if self._opened is None:
+        if (wanted := self._wanted) is None:
+            self._opened = None
             return None
+        if self._opened is None or self._opened.dir != wanted:
+            self._opened = Opened(wanted, self._clock)
         return self._opened.look(self._row(str(self._opened.dir)), at)
 
     def _table(self, at: datetime, run: RunDetail | None) -> tuple[RunRow, ...]:

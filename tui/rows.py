@@ -91,7 +91,7 @@ class Row:
         except UNREADABLE as error:
             self._trouble = said_of(error)
             if self._told is None and journal is not None:
-                self._told = _nothing_known(self._run, archived=self._archived)
+                self._told = _nothing_known(self._run, journal, archived=self._archived)
             return
         self._take(self._of_state(view.state, totals(view.state)), view.state.status)
 
@@ -184,9 +184,9 @@ def _contradicted(
     return "It says running, but nobody works on it."
 
 
-def _nothing_known(run: RunPaths, *, archived: bool) -> RunRow:
+def _nothing_known(run: RunPaths, journal: Stamp, *, archived: bool) -> RunRow:
     """Return the row of a run whose files cannot be read."""
-    changed = datetime.fromtimestamp(run.journal.stat().st_mtime).astimezone()
+    changed = datetime.fromtimestamp(journal.mtime_ns / 1e9).astimezone()
     return RunRow(
         dir=run.dir,
         name=clean(run.dir.name),

@@ -25,7 +25,10 @@ class Tail:
         self._inode: int | None = None
 
     def look(self) -> tuple[str, ...]:
-        """Return the last lines, the newest last; the same object if nothing is new."""
+        """Return the last lines, the newest last; the same object if nothing is new.
+
+        What cannot be read just now is nothing new.
+        """
         stamp = stamp_of(self._path)
         if stamp is None:
             return self._shown
@@ -38,9 +41,12 @@ class Tail:
 
     def _read(self, size: int) -> bool:
         begin = max(self._end, size - BYTES)
-        with self._path.open("rb") as log:
-            log.seek(begin)
-            new = log.read(size - begin)
+        try:
+            with self._path.open("rb") as log:
+                log.seek(begin)
+                new = log.read(size - begin)
+        except OSError:
+            return False
         whole = new[: new.rfind(b"\n") + 1]
         if begin > self._end:
             cut = whole.partition(b"\n")[2]

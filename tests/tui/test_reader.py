@@ -1,13 +1,18 @@
 """The reader shows what the files say, and nothing twice."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from runs import Liveness, Run, RunPaths, Status
-from tui.diff import ChunkMoved, Event, RunAppeared, UnitsFailed
+import pytest
+
+import tui.reader
+from runs import Liveness, Run, RunPaths, Status, create
+from tui.diff import ChunkMoved, Event, LookFailed, RunAppeared, UnitsFailed
 from tui.reader import IDLE_SECONDS, UNFOCUSED_SECONDS, Reader
 from tui.snapshot import Snapshot
 
@@ -149,3 +154,67 @@ def test_the_thread_looks_when_it_is_poked(make_run: Make) -> None:
     reader.poke()
     assert seen.acquire(timeout=10)
     reader.stop()
+
+
+def test_a_look_that_breaks_off_is_told_once_and_the_next_is_whole(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread goes on: what it stumbled over may be gone by then."""
+    folder, told, seen = make_run("one"), list[Event](), threading.Semaphore(0)
+
+    def publish(snapshot: Snapshot, events: tuple[Event, ...]) -> None:
+        told.extend(events)
+        seen.release()
+        if snapshot.number == 0:
+            monkeypatch.undo()
+            reader.poke()
+
+    def stumble(_: Path) -> bool:
+        raise RuntimeError("\x1b[31m")
+
+    monkeypatch.setattr(tui.reader, "is_run", stumble)
+    reader = Reader(folder.parent, publish)
+    reader.start()
+    assert seen.acquire(timeout=10)
+    assert seen.acquire(timeout=10)
+    reader.stop()
+    assert told == [LookFailed("RuntimeError('\\x1b[31m')")]
+    assert [row.dir for row in reader.look().rows] == [folder]
+
+
+def test_opening_a_run_does_not_wait_for_a_look(make_run: Make) -> None:
+    """Keys are answered while many files are read."""
+    folder, looking, go_on = make_run("one"), threading.Event(), threading.Event()
+
+    def publish(*_: object) -> None:
+        looking.set()
+        go_on.wait(10)
+
+    reader = Reader(folder.parent, publish)
+    reader.start()
+    assert looking.wait(10)
+    opening = threading.Thread(target=reader.open, args=(folder,), daemon=True)
+    opening.start()
+    opening.join(5)
+    was_open = not opening.is_alive()
+    go_on.set()
+    reader.stop()
+    assert was_open
+
+
+def test_an_open_run_that_is_made_anew_is_another(make_run: Make, through: Through) -> None:
+    """With fewer chunks, and other reasons; that nothing has happened in it is not told."""
+    folder, told = make_run("one", units=12), list[tuple[Event, ...]]()
+    through(folder)
+    reader = reader_of(folder, told=told)
+    reader.open(folder)
+    run = reader.look().run
+    assert run is not None
+    assert len(run.reasons) == 2
+    shutil.rmtree(folder)
+    spec = replace(run.state.spec, steps=run.state.spec.steps[:1])
+    create(folder, spec, [], [{"unit_id": "u0"}])
+    run = reader.look().run
+    assert run is not None
+    assert (len(run.state.chunks), run.reasons, len(run.steps)) == (1, (), 1)
+    assert not [event for event in told[-1] if isinstance(event, (ChunkMoved, UnitsFailed))]
