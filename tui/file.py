@@ -3,9 +3,9 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -37,9 +37,15 @@ MOST_READ = 1 << 22
 
 @dataclass(frozen=True)
 class LineRows:
-    """Lines of a file as rows of a table, as far as they are known."""
+    """Lines of a file as rows of a table, as far as they are known.
+
+    They hold while a thread searches on: what was found is never taken back in place.
+    """
 
     search: Search
+    found: Sequence[int] = field(compare=False)
+    version: int
+    """Of the file: how often it was begun anew."""
     count: int
     size: int
     """Bytes of the file: its last line may have grown."""
@@ -47,14 +53,15 @@ class LineRows:
     @classmethod
     def of(cls, search: Search) -> Self:
         """Return all lines that are wanted now."""
-        file = search.file
-        return cls(search, len(file) if search.all else len(search.found), file.size)
+        file, found = search.file, search.found
+        count = len(file) if search.all else len(found)
+        return cls(search, found, file.versions, count, file.size)
 
     def __len__(self) -> int:
         return self.count
 
     def key(self, place: int) -> int:
-        return place if self.search.all else self.search.found[place]
+        return place if self.search.all else self.found[place]
 
     def place(self, key: object) -> int | None:
         """Return nothing: lines stay where they are, and so does the cursor."""

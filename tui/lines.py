@@ -108,10 +108,11 @@ class LineFile:
 
     def _span(self, begin: int, end: int) -> tuple[int, int]:
         """Return where the first of some lines begins, and where the last one ends."""
-        if begin >= len(self._begins):
-            return 0, 0  # it was begun anew meanwhile, and is shorter
-        ends = self._begins[end] if end < len(self._begins) else self._read
-        return self._begins[begin], ends
+        begins = self._begins  # a thread may begin anew just now
+        if begin >= len(begins):
+            return 0, 0  # it was, and is shorter
+        ends = begins[end] if end < len(begins) else self._read
+        return begins[begin], max(begins[begin], ends)
 
     def _anew(self, inode: int | None) -> None:
         if self._inode is not None:
@@ -140,6 +141,7 @@ class Search:
         self._with = [word for word in words if not word.startswith(NOT)]
         self._without = [word[1:] for word in words if word.startswith(NOT) and word != NOT]
         self.found = array("Q")
+        """Their numbers; it grows in place, but is another object when any are taken back."""
         self._seen = 0
         self._version = file.versions
 
@@ -154,7 +156,7 @@ class Search:
         if self._version != file.versions:
             self._version, self._seen, self.found = file.versions, 0, array("Q")
         if self.found and self.found[-1] >= self._seen:
-            self.found.pop()  # it had no end when it was looked at
+            self.found = self.found[:-1]  # it had no end when it was looked at
         while self._seen < file.ended:
             lines = file.several(self._seen, file.ended)
             self._take(lines)

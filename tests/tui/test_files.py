@@ -10,6 +10,7 @@ from tests.tui.test_run import comes
 from tui.app import OctobatchApp
 from tui.file import FilePage, LinePage, LineRows, toned
 from tui.files import EntryRows, entries, natural
+from tui.lines import LineFile, Search
 from tui.paint import Tone
 from tui.reader import Reader
 from tui.table import Table
@@ -146,6 +147,39 @@ async def test_a_file_that_is_gone_says_so(app, opened, folder):
     await comes(opened, lambda: "opened" in screen_of(app))
     (folder / "RUN_LOG.txt").unlink()
     await comes(opened, lambda: "is not there" in screen_of(app))
+
+
+def test_rows_hold_while_their_file_is_searched_on(tmp_path):
+    """They are drawn while a thread looks: at a line that has no end yet, or at another file."""
+    path = tmp_path / "log"
+    path.write_text("one\ntwo\nthr")
+    file = LineFile(path)
+    search = Search(file, "!none")
+
+    def look() -> LineRows:
+        file.look()
+        search.look()
+        return LineRows.of(search)
+
+    first = look()
+    path.write_text("one\ntwo\nthree none\n")
+    second = look()
+    assert [first.key(place) for place in range(len(first))] == [0, 1, 2]
+    path.write_text("none\n")
+    third = look()
+    assert (len(second), len(third)) == (2, 0)
+    assert [second.cells(place)[0][0].text for place in range(len(second))] == ["1", "2"]
+
+
+def test_a_file_of_the_same_size_is_another(tmp_path):
+    path, search = tmp_path / "log", Search(LineFile(tmp_path / "log"), "")
+    rows = []
+    for text in ("one\n", "two\n"):
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(path)
+        search.file.look()
+        rows.append(LineRows.of(search))
+    assert rows[0] != rows[1]
 
 
 async def test_files_are_sorted_by_size(app, opened):
