@@ -165,6 +165,13 @@ class Watched:
         self._looking = threading.Lock()
         """Screens behind one another show the same folder."""
 
+    @classmethod
+    def of_run(cls, run: Path, pipeline: str) -> "Watched":
+        """Return the pipeline that a run was made from; the run's copy where it is gone."""
+        if pipeline in available():
+            return cls(pipelines_root() / pipeline)
+        return cls(run, frozen=True)
+
     @property
     def is_asking(self) -> bool:
         """Say whether the command is at work on it."""

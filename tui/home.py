@@ -22,7 +22,7 @@ from tui.table import Column, Table
 
 __all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
-BAR = 14
+BAR = 10
 COLUMNS = (
     Column("run", 29, most=40),
     Column("progress", BAR, rank=4),
@@ -30,7 +30,7 @@ COLUMNS = (
     Column("units", 6, right=True, rank=3),
     Column("valid", 6, right=True, rank=2),
     Column("failed", 6, right=True, rank=1),
-    Column("cost", 11, right=True, rank=5),
+    Column("cost", 10, right=True, rank=5),
     Column("left", 8, right=True, rank=6),
     Column("took", 8, right=True, rank=8),
     Column("lane", 8, rank=7),

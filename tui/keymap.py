@@ -143,8 +143,16 @@ _EVERYWHERE = (
     Key("q", "quit", "Quit", "Leave. Runs go on."),
 )
 
+_EDIT = Key(
+    *("e", "edit", "Editor", "Open the file in your editor: $VISUAL, or else $EDITOR."),
+    changes=True,
+)
+
 _RUN = (
     Key("u", "switch", "Units", "Units, or chunks."),
+    Key("c", "copy", "Copy context", "Copy the step with its files, for an assistant."),
+    Key("v", "template", "Template", "The template of the step."),
+    _EDIT,
     Key("i", "facts", "Facts", "What there is to know of the run, or only its tables."),
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
@@ -180,11 +188,6 @@ _UNIT = (
     *_TAKE,
     Key("left", "step(-1)", "Step", "The step before.", shown=False),
     Key("right", "step(1)", "Step", "The next step.", shown=False),
-)
-
-_EDIT = Key(
-    *("e", "edit", "Editor", "Open the file in your editor: $VISUAL, or else $EDITOR."),
-    changes=True,
 )
 
 _PIPELINE = (

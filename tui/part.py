@@ -28,9 +28,20 @@ class PartPage(Watching, Viewer):
     CONTEXT = Context.PART
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
-    def __init__(self, watched: Watched, place: int, name: str, line: int | None = None) -> None:
-        """Show a file of a section by its name from the pipeline's folder on; a line of it, too."""
+    def __init__(
+        self,
+        watched: Watched,
+        place: int,
+        name: str,
+        line: int | None = None,
+        run: Path | None = None,
+    ) -> None:
+        """Show a file of a section by its name from the pipeline's folder on; a line of it, too.
+
+        From the page of a run, the folder is nobody else's.
+        """
         super().__init__()
+        self._run = run
         self._watched = watched
         self._place = place
         self._name = name
@@ -43,6 +54,10 @@ class PartPage(Watching, Viewer):
     def on_mount(self) -> None:
         self.query_one(Reading).focus()
         self.seen()
+
+    def on_unmount(self) -> None:
+        if self._run is not None:  # else it is that of the page behind
+            self._watched.stop()
 
     def look(self) -> bool:
         return self._watched.look()

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from pipelines import available, pipelines_root
 from pipelines.folder import CONFIG
 from tui.clean import clean, nearby
 from tui.context import context
@@ -80,10 +79,7 @@ class PipelinePage(Watching):
     @classmethod
     def of_run(cls, run: Path, pipeline: str) -> Self:
         """Return the pipeline that a run was made from; the run's copy where it is gone."""
-        original = pipelines_root() / pipeline
-        if pipeline in available():
-            return cls(Watched(original), run)
-        return cls(Watched(run, frozen=True), run)
+        return cls(Watched.of_run(run, pipeline), run)
 
     def body(self) -> ComposeResult:
         yield Line(id="totals")

@@ -14,15 +14,20 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 
+from pipelines.folder import CONFIG
 from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
 from tui.clean import clean
+from tui.context import context
+from tui.editor import edit
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.fold import fold
+from tui.folders import Folder, Watched, look
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, share_of, span, state
+from tui.part import PartPage
 from tui.roster import UnitRows, columns
 from tui.snapshot import RunDetail, Snapshot
 from tui.table import Column, Table
@@ -260,6 +265,40 @@ class RunPage(Filtered):
         """Show all runs again."""
         self.octobatch.close_run()
 
+    # --- the chosen step, in its pipeline
+
+    def action_copy(self) -> None:
+        """Copy the step with all that an assistant must know of it."""
+        self._with_step(self._copy)
+
+    def action_template(self) -> None:
+        self._with_step(self._show_template)
+
+    def action_edit(self) -> None:
+        self._with_step(self._edit)
+
+    @work(exclusive=True, group="step")
+    async def _with_step(self, do: Callable[[Watched, Folder, int], object]) -> None:
+        """Read the pipeline in a thread, and do something with the step in it."""
+        if (run := self._run) is None:
+            return
+        watched = Watched.of_run(self._dir, run.state.spec.pipeline)
+        folder = await asyncio.to_thread(look, watched.path, frozen=watched.frozen)
+        names = [section.name for section in folder.sections]
+        do(watched, folder, names.index(self._step) if self._step in names[1:] else 0)
+
+    def _copy(self, _: Watched, folder: Folder, place: int) -> None:
+        self.octobatch.copy(context(folder, place))
+
+    def _edit(self, _: Watched, folder: Folder, place: int) -> None:
+        edit(self.octobatch, folder, template_of(folder, place) or CONFIG)
+
+    def _show_template(self, watched: Watched, folder: Folder, place: int) -> None:
+        if (name := template_of(folder, place)) is None:
+            self.octobatch.say("This step has no template.")
+        else:
+            self.app.push_screen(PartPage(watched, place, name, run=self._dir))
+
     def action_facts(self) -> None:
         """Show what there is to know, or not: beside the tables, or instead of them."""
         self.toggle_class("-turned")
@@ -332,6 +371,12 @@ def told_of(shown: int, all_: int, what: str) -> str:
     if shown == all_ == 1:
         what = what.removesuffix("s")
     return f"{shown:,} {what}" if shown == all_ else f"{shown:,} of {all_:,} {what}"
+
+
+def template_of(folder: Folder, place: int) -> str | None:
+    """Return the template of a step, from the pipeline's folder on; None if it has none."""
+    template = folder.sections[place].get("template")
+    return template.file if template is not None else None
 
 
 def totals(run: RunDetail) -> tuple[Cell, ...]:

@@ -17,6 +17,12 @@ KEYS_TRIED = (
     *"nplfrkxhdg",
     *("comma", "space", "equals_sign", "f5", "question_mark", "escape"),
 )
+CONFIG = """
+name: Letters
+pipeline:
+  - {name: write, template: write.jinja2}
+  - {name: judge, template: write.jinja2}
+"""
 SIZES = [(140, 42), (100, 30), (80, 24), (60, 20)]
 
 
@@ -115,3 +121,28 @@ async def test_what_there_is_to_know_is_a_key_away_where_there_is_no_room(app):
         await comes(pilot, lambda: "why units fail" in screen_of(app))
         await pilot.press("i")
         await comes(pilot, lambda: "chunk_002" in screen_of(app))
+
+
+async def test_the_step_is_copied_and_its_template_shown(app, folder, monkeypatch, tmp_path):
+    """From the pipeline that the run was made from: here it is gone, so from the run's copy."""
+    copied: list[str] = []
+    said: list[str] = []
+    (folder / "templates").mkdir()
+    (folder / "templates" / "write.jinja2").write_text("Write of {{ mood }}.")
+    (folder / "config.yaml").write_text(CONFIG)
+    monkeypatch.setattr(app, "copy", copied.append)
+    monkeypatch.setattr(app, "say", said.append)
+    monkeypatch.setenv("OCTOBATCH_PIPELINES_DIR", str(tmp_path))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        await pilot.press("c")
+        await comes(pilot, lambda: copied)
+        assert "the step 'write' of the pipeline" in copied[0]
+        assert "Write of {{ mood }}." in copied[0]
+        await pilot.press("e")
+        await comes(pilot, lambda: said)
+        assert said[0].startswith("A run's own copy is only read here.")
+        await pilot.press("v")
+        await comes(pilot, lambda: "Write of {{ mood }}." in screen_of(app))
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunPage)
