@@ -193,6 +193,8 @@ class OctobatchApp(App[None]):
         self.frozen = not self.frozen
         self.say("Frozen: = goes on." if self.frozen else "Live again.")
         if self.frozen:
+            if isinstance(self.screen, Page) and self.snapshot is not None:
+                self.screen.show(self.snapshot)  # its heading says so
             return
         if self._newest is not None:
             self._show(self._newest)

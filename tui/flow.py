@@ -95,6 +95,7 @@ def _trouble(step: StepView) -> Cell:
         (step.retrying, "again", Tone.ACCENT),
         (soft, "failed", Tone.SOFT),
         (hard, "hard", Tone.BAD),
+        (step.counts.returned, "sent back", Tone.DIM),
     )
     parts = [Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n]
     return tuple(parts) or (Part(_model(step), Tone.DIM),)

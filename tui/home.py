@@ -1,5 +1,6 @@
 """Home: every run at a glance, those that are at work first."""
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +45,8 @@ SORTS: tuple[tuple[str, Callable[[RunRow], float]], ...] = (
     ("progress", lambda row: row.progress),
 )
 SPINS_PER_SECOND = 4
+KIND = re.compile(r"^(state|lane|pipeline):")
+"""As one says of units what a word is about; here every word is looked for everywhere."""
 TALL = 30
 """As many rows has a screen on which there is room for Otto whole."""
 ASLEEP = Scene(Mood.ASLEEP, "No runs yet.")
@@ -156,7 +159,7 @@ class Home(Filtered):
         self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
-        words = self.words.lower().split()
+        words = [KIND.sub("", word) for word in self.words.lower().split()]
         found = [row for row in rows if all(word in _text(row) for word in words)]
         found.sort(key=SORTS[self._sort][1])
         return in_order(found)
@@ -231,7 +234,9 @@ def in_order(rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def _text(row: RunRow) -> str:
-    return f"{row.name} {row.pipeline} {row.liveness} {row.lane} {row.reason or ''}".lower()
+    failed = "failed" if row.failed else ""
+    said = f"{row.name} {row.pipeline} {row.liveness} {row.lane} {row.reason or ''} {failed}"
+    return said.lower()
 
 
 def totals(rows: Sequence[RunRow]) -> tuple[Cell, ...]:
@@ -241,6 +246,8 @@ def totals(rows: Sequence[RunRow]) -> tuple[Cell, ...]:
         (Part(f"{all_.at_work} at work", Tone.GOOD if all_.at_work else Tone.DIM),),
         (Part(f" · {all_.complete} complete"),),
         (Part(f" · {all_.failed} failed", Tone.BAD),) if all_.failed else (),
+        (Part(f" · {all_.paused} paused", Tone.SOFT),) if all_.paused else (),
+        (Part(f" · {all_.detached} detached", Tone.SOFT),) if all_.detached else (),
         (Part(f" · {cost(all_.cost_usd)} · {big(all_.tokens)} tokens", Tone.DIM),),
         (Part(f" · {all_.pipelines} pipeline{'s' * (all_.pipelines != 1)}", Tone.DIM),),
     )

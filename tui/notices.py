@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from runs import Liveness, lasting
 from tui.clean import clean
-from tui.diff import Event, LookFailed, RunEnded
+from tui.diff import Event, LookFailed, RunEnded, Stale
 from tui.paint import big
 from tui.snapshot import RunDetail, RunRow, Snapshot
 
@@ -24,10 +24,15 @@ class Notices:
         """Yield what is to be said now."""
         rows = {row.dir: row for row in snapshot.rows}
         for event in events:
-            if isinstance(event, RunEnded) and event.run in rows:
-                yield ended(rows[event.run])
-            elif isinstance(event, LookFailed):
-                yield f"The runs cannot be read now: {event.error}. It is tried again."
+            match event:
+                case RunEnded(run=run) if run in rows:
+                    yield ended(rows[run])
+                case Stale(run=run, how=how) if run in rows:
+                    yield f"{rows[run].name} is {how}. {rows[run].trouble or ''}".rstrip()
+                case LookFailed(error=error):
+                    yield f"The runs cannot be read now: {error}. It is tried again."
+                case _:
+                    continue
         if snapshot.run is not None:
             yield from self._idle(snapshot.run)
 

@@ -26,6 +26,7 @@ __all__ = ["Filter", "Filtered", "KeyBar", "Line", "Page", "bindings"]
 ALWAYS = ("help", "command_palette")
 """The keys that lead to all others stand in every line of keys."""
 ONLY_LOOKS: Cell = (Part("read-only  ", Tone.SOFT),)
+FROZEN: Cell = (Part("frozen  ", Tone.LIVE),)
 
 
 def bindings(context: Context) -> list[Binding]:
@@ -58,7 +59,9 @@ class Heading(Line):
 
     def show(self, *cells: Cell) -> None:
         """Show cells, one behind the other."""
-        super().show(ONLY_LOOKS if _octobatch(self).read_only else (), *cells)
+        app = _octobatch(self)
+        only, held = ONLY_LOOKS if app.read_only else (), FROZEN if app.frozen else ()
+        super().show(only, held, *cells)
 
 
 class KeyBar(Widget):

@@ -34,6 +34,9 @@ BEHIND = 10_000_000_000
 """Nanoseconds. A summary is written every two seconds: one that is older than its journal by more
 is what a killed process left behind."""
 
+QUIET_SECONDS = 5.0
+"""A summary is written again within two seconds while somebody works on a run."""
+
 
 class Row:
     """A run as it was seen last."""
@@ -45,6 +48,8 @@ class Row:
         self._archived = archived
         self._stamps: tuple[Stamp | None, Stamp | None] | None = None
         self._state: RunState | None = None
+        self._behind = False
+        """Whether the journal is newer than the summary that was read."""
         self._told: RunRow | None = None
         self._status = Status.FAILED
         self._progress = Progress()
@@ -58,7 +63,7 @@ class Row:
             at: this moment.
             told: what the run's journal tells, if that was just read.
         """
-        self._read(told)
+        self._read(told, at)
         if self._told is None:
             return None
         row = self._judged(self._told, at)
@@ -66,7 +71,7 @@ class Row:
             self._shown = row
         return self._shown
 
-    def _read(self, told: tuple[RunState, Totals] | None) -> None:
+    def _read(self, told: tuple[RunState, Totals] | None, at: datetime) -> None:
         """Read what has changed; a bad file keeps the last good row, and says so."""
         if told is not None:
             state, total = told
@@ -76,10 +81,12 @@ class Row:
             return
         self._state = None
         summary, journal = stamps = stamp_of(self._files[0]), stamp_of(self._files[1])
-        if stamps == self._stamps:
+        if stamps == self._stamps and not self._is_left_behind(at, journal):
             return
         self._stamps = stamps
-        if summary and journal and journal.mtime_ns - summary.mtime_ns < BEHIND:
+        ahead = journal.mtime_ns - summary.mtime_ns if journal and summary else BEHIND
+        self._behind = ahead > 0
+        if ahead < BEHIND and not self._is_left_behind(at, journal):
             try:
                 self._take(*self._of_summary())
             except (*UNREADABLE, ArithmeticError):
@@ -93,7 +100,14 @@ class Row:
             if self._told is None and journal is not None:
                 self._told = _nothing_known(self._run, journal, archived=self._archived)
             return
+        self._behind = False
         self._take(self._of_state(view.state, totals(view.state)), view.state.status)
+
+    def _is_left_behind(self, at: datetime, journal: Stamp | None) -> bool:
+        """Say whether the journal knows more than the summary, and nobody will sum it up."""
+        if not self._behind or journal is None:
+            return False
+        return at.timestamp() - journal.mtime_ns / 1e9 > QUIET_SECONDS
 
     def _take(self, row: RunRow, status: Status) -> None:
         self._told, self._status, self._trouble = row, status, None

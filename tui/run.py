@@ -1,7 +1,7 @@
 """A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, share_of, span, state
 from tui.part import PartPage
 from tui.roster import UnitRows, columns
-from tui.snapshot import RunDetail, Snapshot
+from tui.snapshot import RunDetail, Snapshot, StepView
 from tui.table import Column, Table
 from tui.unit import UnitPage
 from tui.units import UnitIndex
@@ -409,7 +409,7 @@ def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
         ),
         _fact("tokens", f"{big(tokens.get('input', 0))} in  {big(tokens.get('output', 0))} out"),
         _fact("took", span(row.updated - row.created)),
-        _fact("lane", row.lane),
+        _fact("lane", f"{row.lane}, emulated: ($) is not paid" if row.emulate else row.lane),
         *([_fact("failed", f"{big(soft)} by answers")] if soft else []),
         *([_fact("failed", f"{big(hard)} by faults")] if hard else []),
         (),
@@ -429,16 +429,24 @@ def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
         lines += [()]
     for step in run.steps:
         if step.name == chosen:
-            who = f"{step.provider}/{step.model}" if step.provider else step.scope
-            asked, again = step.counts.attempts, step.counts.retries
-            lines += [
-                (Part("step ", Tone.BOLD), Part(step.name, Tone.ACCENT)),
-                _fact("asks", who),
-                _fact("asked", f"{big(asked)}, {big(again)} again"),
-                _fact("cost", cost(step.counts.cost_usd, emulated=row.emulate)),
-            ]
+            lines += _facts_of(step, emulated=row.emulate)
     return lines
 
 
+def _facts_of(step: StepView, *, emulated: bool) -> Iterator[Cell]:
+    """Yield what there is to know of a step."""
+    counts = step.counts
+    again = max(0, counts.attempts - (counts.units - counts.units_skipped))
+    yield (Part("step ", Tone.BOLD), Part(step.name, Tone.ACCENT))
+    yield _fact("asks", f"{step.provider}/{step.model}" if step.provider else step.scope)
+    if counts.attempts:
+        yield _fact(
+            "asked", big(counts.attempts) + (f", {big(again)} of them again" if again else "")
+        )
+    if counts.returned:
+        yield _fact("sent back", f"{big(counts.returned)}, {big(counts.mended)} mended")
+    yield _fact("cost", cost(counts.cost_usd, emulated=emulated))
+
+
 def _fact(name: str, said: str) -> Cell:
-    return (Part(f"{name:<9}", Tone.DIM), Part(said))
+    return (Part(f"{name:<9} ", Tone.DIM), Part(said))

@@ -18,6 +18,8 @@ class Sums(NamedTuple):
     at_work: int
     complete: int
     failed: int
+    paused: int
+    detached: int
     pipelines: int
     tokens: int
     cost_usd: Decimal
@@ -31,6 +33,8 @@ def sums(rows: Sequence[RunRow]) -> Sums:
         at_work=sum(row.liveness in AT_WORK for row in rows),
         complete=sum(row.liveness is Liveness.COMPLETE for row in rows),
         failed=sum(row.liveness is Liveness.FAILED for row in rows),
+        paused=sum(row.liveness is Liveness.PAUSED for row in rows),
+        detached=sum(row.liveness is Liveness.DETACHED for row in rows),
         pipelines=len({row.pipeline for row in rows}),
         tokens=sum(row.tokens for row in rows),
         cost_usd=sum((row.cost_usd or Decimal(0) for row in rows if not row.emulate), Decimal(0)),

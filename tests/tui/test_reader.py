@@ -1,11 +1,12 @@
 """The reader shows what the files say, and nothing twice."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,22 @@ def test_an_open_run_that_is_made_anew_is_another(make_run: Make, through: Throu
     assert run is not None
     assert (len(run.state.chunks), run.reasons, len(run.steps)) == (1, (), 1)
     assert not [event for event in told[-1] if isinstance(event, (ChunkMoved, UnitsFailed))]
+
+
+def test_what_a_killed_process_did_not_sum_up_is_read(make_run, take, tmp_path):
+    """Its journal knows more than its summary; while somebody works, two seconds are waited."""
+    folder = make_run()
+    with closing(Run.open(folder)) as run:
+        take(run, "chunk_000", "write")
+    summary = RunPaths(folder).summary
+    old = summary.read_bytes()
+    with closing(Run.open(folder)) as run:
+        take(run, "chunk_001", "write")
+    summary.write_bytes(old)
+    journal = RunPaths(folder).journal.stat().st_mtime
+    os.utime(summary, (journal - 1, journal - 1))
+    at = datetime.fromtimestamp(journal, UTC)
+    times = iter([at + timedelta(seconds=1), at + timedelta(seconds=9)])
+    reader = Reader(folder.parent, lambda _, __: None, clock=lambda: next(times))
+    first, second = reader.look().rows[0], reader.look().rows[0]
+    assert first.progress < second.progress

@@ -159,7 +159,7 @@ async def test_a_unit_is_copied_saved_and_its_case_told(app, units, copied, fold
         "'u0'",
         "## Step",
         "## Prompt of",
-        "## Reply to",
+        "## Last reply to",
         "about u0",
         "$.tone (kind): not kind",
     ):

@@ -90,10 +90,12 @@ def asleep(row: RunRow, *, read_only: bool) -> str:
         case Liveness.PENDING:
             return _line(f"Not begun yet: {_units(row.units)}.")
         case Liveness.CANCELLED:
-            return _line(f"Given up{_at(row)}, {big(row.valid)} passed.")
+            passed = f", {big(row.valid)} passed" if row.valid else ""
+            return _line(f"Given up{_at(row)}{passed}.")
         case _:
             why = _sentence(row.reason) if row.reason else ""
-            said = f"Paused{_at(row)}, {big(row.valid)} passed."
+            passed = f", {big(row.valid)} passed" if row.valid else ""
+            said = f"Paused{_at(row)}{passed}."
             return _line(said, why, _goes_on(read_only=read_only))
 
 
