@@ -161,6 +161,7 @@ class RunPage(Filtered):
         for later in ("#boxes", "#units"):
             self.query_one(later).display = False
         self.main.focus()
+        self.set_interval(LOOK_SECONDS, self._look_again)
 
     @property
     def main(self) -> Table:
@@ -173,7 +174,10 @@ class RunPage(Filtered):
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.run is None or snapshot.run.row.dir != self._dir:
             return  # of the run that was open before
-        run = self._run = snapshot.run
+        was, run = self._run, snapshot.run
+        self._run = run
+        if was is not None and was.state.created != run.state.created:
+            self._step, self._units = None, None  # it was made anew
         if self._step is None and run.steps:
             self._step = run.row.step or run.steps[0].name
         dead = run.row.liveness is Liveness.DETACHED and run.row.trouble
@@ -182,7 +186,7 @@ class RunPage(Filtered):
         self.query_one("#totals", Line).show(*totals(run))
         self._show_flow(run, snapshot)
         if self._shows_units:
-            self._chosen.set()
+            self._show_units(run)
         else:
             self._show_chunks(run)
         self.query_one("#ticker", Line).show_lines(
@@ -218,6 +222,13 @@ class RunPage(Filtered):
         wanted = self._wanted(run)
         title = told_of(len(wanted), len(run.state.chunks), "chunks")
         self.query_one("#chunks", Table).show(ChunkRows(wanted, open_rounds(run.state)), title)
+
+    def _show_units(self, run: RunDetail) -> None:
+        if self._units is None:
+            self._units = UnitIndex(RunPaths(run.row.dir), run.state)
+            self.query_one("#units", Table).use(columns(len(self._units.steps)))
+            self._keep_units(self._units)
+        self._chosen.set()
 
     @work(exclusive=True, group="units")
     async def _keep_units(self, units: UnitIndex) -> None:
@@ -324,11 +335,6 @@ class RunPage(Filtered):
         self.filter.close()
         units, chunks = self.query_one("#units", Table), self.query_one("#chunks", Table)
         units.display, chunks.display = chunks.display, units.display
-        if self._units is None:
-            self._units = UnitIndex(RunPaths(self._run.row.dir), self._run.state)
-            units.use(columns(len(self._units.steps)))
-            self._keep_units(self._units)
-            self.set_interval(LOOK_SECONDS, self._look_again)
         words = "units: state:failed step:name chunk:name, or a part of an id; !not"
         self.filter.placeholder = f"filter {words if self._shows_units else CHUNK_WORDS}"
         self.main.focus()
@@ -336,7 +342,8 @@ class RunPage(Filtered):
 
     def _look_again(self) -> None:
         """Units are answered one by one while their chunk's round is open."""
-        if self.is_current and self._run is not None and self._run.row.liveness in AT_WORK:
+        looked_at = self._shows_units and self.app.screen is self and not self.octobatch.frozen
+        if looked_at and self._run is not None and self._run.row.liveness in AT_WORK:
             self._chosen.set()
 
     def action_open(self) -> None:

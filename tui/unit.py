@@ -24,6 +24,7 @@ from tui.paint import Cell, Part, Tone, cost, crumbs
 from tui.reading import Reading
 from tui.roster import UnitRows
 from tui.snapshot import RunDetail, Snapshot
+from tui.stamps import UNREADABLE, Stamp, said_of, stamp_of
 from tui.story import StepStory, Story, story
 from tui.telling import REPLY, children, data_of, failing, leaf
 from tui.viewer import Viewer
@@ -105,6 +106,10 @@ class UnitPage(Viewer):
         self._view = VIEWS[0]
         self._step: str | None = None
         self._story: Story | None = None
+        self._stamp: Stamp | None = None
+        """Of its replies, at the step that is shown."""
+        self._shown: tuple[str, str, str] | None = None
+        """The unit, the step and the view that are on the screen."""
         self._prompt: tuple[StepStory, ShownPrompt] | None = None
 
     def body(self) -> ComposeResult:
@@ -122,14 +127,19 @@ class UnitPage(Viewer):
         return self._run.row.dir
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the unit anew when its chunk has moved."""
-        if snapshot.run is None or snapshot.run.row.dir != self._run.row.dir:
-            return
+        """Read the unit anew when its chunk has moved, or there are other replies."""
+        run, was = snapshot.run, self._run
+        if run is None or (run.row.dir, run.state.created) != (was.row.dir, was.state.created):
+            return  # it is closed, or was made anew: what is shown is of the one that was
         chunk = self._rows.index.chunk_of(self._unit)
-        moved = snapshot.run.state.chunks[chunk] is not self._run.state.chunks[chunk]
-        self._run = snapshot.run
-        if moved:
+        moved = run.state.chunks[chunk] is not was.state.chunks[chunk]
+        self._run = run
+        if moved or stamp_of(self.file) != self._stamp:
             self._read()
+
+    def action_reread(self) -> None:
+        super().action_reread()
+        self._read()
 
     # --- what there is to know
 
@@ -137,14 +147,17 @@ class UnitPage(Viewer):
     async def _read(self) -> None:
         index, state = self._rows.index, self._run.state
         chunk, unit_id = index.chunk_of(self._unit), index.id_of(self._unit)
-        try:
-            self._story = await asyncio.to_thread(self._told, state, chunk, unit_id)
-        except OSError as error:
-            self.octobatch.say(f"The unit cannot be read: {clean(str(error))}")
-            return
         if self._step is None:
             self._step, _ = index.standing(self._unit)
-        await self._show()
+        self._stamp = stamp_of(self.file)
+        try:
+            told = await asyncio.to_thread(self._told, state, chunk, unit_id)
+        except UNREADABLE as error:
+            self.octobatch.say(f"The unit cannot be read: {said_of(error)}")
+            return
+        if told != self._story:
+            self._story = told
+            await self._show()
 
     def _told(self, state: RunState, chunk: str, unit_id: str) -> Story:
         return story(RunPaths(self._run.row.dir), state, chunk, unit_id)
@@ -174,8 +187,12 @@ class UnitPage(Viewer):
         self._show_view()
         if self._view == "tree":
             self.query_one(DataTree).show(data_of(at), failing(at))
-        else:
-            self.query_one(Reading).show(await self._lines(at))
+            return
+        shown = told.unit_id, at.step, self._view
+        lines = await self._lines(at)
+        if at is self._at and self._view == shown[-1]:  # else something else is shown by now
+            self.query_one(Reading).show(lines, from_top=shown != self._shown)
+            self._shown = shown
 
     def _cost(self, told: Story) -> str:
         return cost(told.cost_usd, emulated=self._run.row.emulate)
@@ -219,7 +236,7 @@ class UnitPage(Viewer):
         if unit is None:
             self.octobatch.say("There is none after it." if by > 0 else "There is none before it.")
             return
-        self._unit, self._step = unit, None
+        self._unit, self._step, self._story = unit, None, None
         self._read()
 
     @work(exclusive=True, group="case")
@@ -236,7 +253,8 @@ class UnitPage(Viewer):
         if (at := self._at) is None:
             return ""
         if self._view == "prompt":
-            lines = telling.prompt(self._prompt[1]) if self._prompt is not None else []
+            prompt = self._prompt
+            lines = telling.prompt(prompt[1]) if prompt is not None and prompt[0] is at else []
         elif self._view == "tree":
             lines = telling.raw(at, numbered=False)
         else:

@@ -1,23 +1,31 @@
 """The units of a run in a table, and the story of one."""
 
+import shutil
+import threading
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.widgets import Tree
 
-from runs import Run, RunPaths, read
+from runs import Run, RunPaths, RunSpec, create, read
+from tests.tui.conftest import STEPS
 from tests.tui.test_home import screen_of
 from tests.tui.test_run import comes
 from tui.app import OctobatchApp
+from tui.cases import ShownPrompt
 from tui.filters import Order, select
 from tui.reader import Reader
+from tui.reading import Reading
 from tui.roster import UnitRows
 from tui.run import RunPage
+from tui.story import StepStory
 from tui.table import Table
 from tui.unit import UnitPage
 from tui.units import UnitIndex
 
+UNIT = {"unit_id": "new"}
 SIZES = [(140, 42), (100, 30), (80, 24), (60, 20)]
 
 
@@ -178,6 +186,87 @@ async def test_a_unit_that_moves_on_is_read_anew(app, units, folder, take):
     with closing(Run.open(folder)) as run:
         take(run, "chunk_000", "judge")
     await comes(units, lambda: "✓ judge" in screen_of(app))
+
+
+async def test_a_reply_is_seen_as_soon_as_it_is_there(app, units, folder):
+    """Its chunk moves only when all are through; what one reads stays where it is."""
+    await units.press("slash", *"u6", "enter", "enter")
+    await comes(units, lambda: "No reply yet" in screen_of(app))
+    other = (folder / "chunk_000" / "write_results.jsonl").read_bytes().splitlines(keepends=True)
+    results = folder / "chunk_002" / "write_results.jsonl"
+    results.write_bytes(other[0].replace(b'"u0"', b'"u6"').replace(b"about u0", b"line\\n" * 90))
+    await units.press("f5")
+    await comes(units, lambda: "line" in screen_of(app))
+    reading = app.screen.query_one(Reading)
+    reading.scroll_to(y=20, animate=False, immediate=True)
+    with results.open("ab") as file:
+        file.write(other[1].replace(b'"u1"', b'"u7"'))
+    await units.press("f5")
+    await comes(units, lambda: not [w for w in app.workers if w.group == "story"])
+    assert reading.scroll_offset.y == 20
+
+
+async def test_a_damaged_record_is_told(app, units, folder, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(app, "say", said.append)
+    (folder / "chunk_000" / "write_failures.jsonl").write_text('{"unit_id":"u0"}\n')
+    await units.press("slash", *"u0", "enter", "enter")
+    await comes(units, lambda: any("cannot be read" in words for words in said))
+    assert isinstance(app.screen, UnitPage)
+
+
+async def test_a_prompt_that_comes_late_is_not_shown_as_the_reply(app, units, monkeypatch):
+    """Nor is it copied as that of another step."""
+    go_on, begun, done = threading.Event(), list[str](), list[str]()
+
+    def slowly(_: Path, at: StepStory) -> ShownPrompt:
+        begun.append(at.step)
+        go_on.wait(10)
+        done.append(at.step)
+        return ShownPrompt(f"asked at {at.step}", None)
+
+    monkeypatch.setattr("tui.unit.prompt_of", slowly)
+    await units.press("slash", *"u3", "enter", "enter")
+    await comes(units, lambda: "about u3" in screen_of(app))
+    page = app.screen
+    assert isinstance(page, UnitPage)
+    page._view, page._story = "prompt", None
+    page._read()
+    await comes(units, lambda: begun)
+    page.action_view("reply")
+    go_on.set()
+    await comes(units, lambda: done)
+    await units.pause()
+    assert "asked at" not in screen_of(app)
+    page.action_view("prompt")
+    await comes(units, lambda: "asked at" in screen_of(app))
+    here = begun[0]
+    assert page.text() == f"asked at {here}\n"
+    go_on.clear()
+    page.action_step(1)
+    await comes(units, lambda: begun[-1] != here)
+    assert page.text() == ""
+    go_on.set()
+
+
+async def test_a_run_that_is_made_anew_is_shown_anew(app, units, folder):
+    """With fewer chunks, its units and its steps are others."""
+    shutil.rmtree(folder)
+    spec = RunSpec("Letters", "realtime", 2, STEPS[:1], {}, emulate=True)
+    create(folder, spec, [], [{"unit_id": "new"}])
+    await comes(units, lambda: ids(app) == ["new"])
+    assert isinstance(app.screen, RunPage)
+
+
+async def test_a_unit_of_a_run_that_is_made_anew_stays(app, units, folder):
+    await units.press("slash", *"u6", "enter", "enter")
+    await comes(units, lambda: "No reply yet" in screen_of(app))
+    shutil.rmtree(folder)
+    create(folder, RunSpec("Letters", "realtime", 2, STEPS, {}, emulate=True), [], [UNIT])
+    created = app.snapshot.run.state.created
+    await comes(units, lambda: app.snapshot.run.state.created != created)
+    await units.pause()
+    assert isinstance(app.screen, UnitPage)
 
 
 def test_rows_of_units_keep_their_place(make_run):
