@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress
@@ -43,17 +44,18 @@ class Selection:
         if self.order is Order.INPUT:
             place = bisect_left(self.units, unit)
             return place if place < len(self.units) and self.units[place] == unit else None
-        return self.units.index(unit) if unit in self.units else None
+        with suppress(ValueError):
+            return self.units.index(unit)
+        return None
 
     def _beside(self, unit: int, way: int) -> int | None:
         """Return the neighbour; where a unit has left the selection, that of its old place."""
-        if self.order is Order.INPUT:
-            place = bisect_left(self.units, unit)
-            here = place < len(self.units) and self.units[place] == unit
+        here = self.place(unit)
+        if here is not None:
+            place = here + way
         else:
-            here = unit in self.units
-            place = self.units.index(unit) if here else 0
-        place += way if here or way < 0 else 0
+            place = bisect_left(self.units, unit) if self.order is Order.INPUT else 0
+            place -= way < 0
         return self.units[place] if 0 <= place < len(self.units) else None
 
 
@@ -61,8 +63,8 @@ def select(index: UnitIndex, text: str = "", order: Order = Order.INPUT) -> Sele
     """Return the units that every word of `text` is true of.
 
     `state:` and `step:` take the beginning of a word; a state holds at the step that is named, or
-    at any. `chunk:` takes a part of a chunk's name, and any other word is a part of an id. `!`
-    before a word turns it round.
+    at any. `chunk:` takes a chunk's name, or a part of the names of several; any other word is a
+    part of an id. `!` before a word turns it round.
     """
     words = text.lower().split()
     n = len(index)
@@ -102,7 +104,12 @@ def _mask(index: UnitIndex, word: str, steps: Sequence[str], ids: Sequence[bytes
         here = bytes([0]) + bytes([1]) * 255
         return _any([index.column(step).translate(here) for step in steps], len(index))
     if found and kind == "chunk":
-        pieces = (bytes([value in name]) * (end - begin) for name, begin, end in index.chunks())
+        chunks = list(index.chunks())
+        named = any(name == value for name, *_ in chunks)  # chunk_100, and not chunk_1000
+        pieces = (
+            bytes([name == value if named else value in name]) * (end - begin)
+            for name, begin, end in chunks
+        )
         return b"".join(pieces)
     part = word.encode("utf-8", "replace")
     return bytes([part in unit_id for unit_id in ids])

@@ -78,6 +78,14 @@ def test_filters_are_words_that_all_hold(make_run: Make, through: Through) -> No
     assert found(index, "nothing") == []
 
 
+def test_a_chunk_by_its_name_is_that_chunk_alone(make_run: Make) -> None:
+    """Where there are more than a thousand, one name begins another."""
+    index = index_of(make_run(units=1001, chunk_size=1))
+    assert found(index, "chunk:chunk_100") == ["u100"]
+    assert len(found(index, "!chunk:chunk_100")) == 1000
+    assert len(found(index, "chunk:chunk_10")) == 11
+
+
 def test_neighbours_are_those_of_the_filter(make_run: Make, through: Through) -> None:
     """Next and previous stop at the ends, and start from a unit that left the filter."""
     folder = make_run()
