@@ -4,6 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from runs import Chunk, Chunks, RunPaths, RunState, read_jsonl
+from tui.again import begun_again
 from tui.clean import clean
 from tui.snapshot import Reason
 from tui.stamps import UNREADABLE, Stamp, stamp_of
@@ -26,6 +27,12 @@ class _Place(NamedTuple):
     step: str
 
 
+class _Seen(NamedTuple):
+    stamp: Stamp
+    moved: int
+    """How many units of the chunk have begun again."""
+
+
 class Reasons:
     """The rules that units of one run broke first, counted."""
 
@@ -34,7 +41,7 @@ class Reasons:
         self._run = run
         self._chunks = Chunks(())
         self._due: dict[_Place, None] = {}
-        self._stamps: dict[_Place, Stamp | None] = {}
+        self._seen: dict[_Place, _Seen] = {}
         self._found: dict[_Place, Counter[_Rule]] = {}
         self._units: Counter[_Rule] = Counter()
         self._messages: dict[_Rule, str] = {}
@@ -49,13 +56,13 @@ class Reasons:
         while self._due and left > 0:
             place = next(iter(self._due))
             del self._due[place]
-            path = self._run.chunk(place.chunk).failures(place.step)
-            stamp = stamp_of(path)
-            if stamp is None or stamp == self._stamps.get(place):
+            chunk = state.chunks[place.chunk]
+            stamp = stamp_of(self._run.chunk(place.chunk).failures(place.step))
+            if stamp is None or (seen := _Seen(stamp, chunk.moved)) == self._seen.get(place):
                 continue
-            self._stamps[place] = stamp
+            self._seen[place] = seen
             left -= stamp.size
-            self._count(place)
+            self._count(place, state.chunks, chunk)
             changed = True
         if changed:
             self._shown = tuple(
@@ -63,11 +70,17 @@ class Reasons:
             )
         return self._shown
 
-    def _count(self, place: _Place) -> None:
-        """Count the failures of a chunk at a step anew, in the place of what was counted before."""
+    def _count(self, place: _Place, chunks: Chunks, chunk: Chunk) -> None:
+        """Count the failures of a chunk at a step anew, in the place of what was counted before.
+
+        Units that have begun again have not failed; if they do, that is told where they do.
+        """
         units: Counter[_Rule] = Counter()
         try:
+            again = begun_again(self._run, chunks, chunk)
             for record in read_jsonl(self._run.chunk(place.chunk).failures(place.step)):
+                if record["unit_id"] in again:
+                    continue
                 error = next(iter(record["errors"]), {"rule": "", "message": ""})
                 rule = _Rule(
                     clean(place.step), clean(record["failure_stage"]), clean(error["rule"])
@@ -75,7 +88,7 @@ class Reasons:
                 units[rule] += 1
                 self._messages.setdefault(rule, clean(str(error["message"])))
         except UNREADABLE:
-            del self._stamps[place]  # torn, or gone: what was counted before stays
+            del self._seen[place]  # torn, or gone: what was counted before stays
             return
         self._units.subtract(self._found.get(place, Counter()))
         self._units.update(units)
@@ -85,4 +98,8 @@ class Reasons:
 
 def _failing(chunk: Chunk) -> list[_Place]:
     """Return where units of a chunk have failed, in rounds that are closed."""
-    return [_Place(chunk.name, step) for step, counts in chunk.counts.items() if counts.lost]
+    return [
+        _Place(chunk.name, step)
+        for step, counts in chunk.counts.items()
+        if counts.lost or chunk.moved
+    ]

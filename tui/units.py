@@ -10,10 +10,11 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import IntEnum
 
-from runs import Chunk, ChunkPaths, Chunks, RunPaths, RunState, Stage, detour_ids, is_retry, loads
+from runs import Chunk, ChunkPaths, Chunks, RunPaths, RunState, Stage, detour_ids, loads
 from runs.attempts import RAW
 from runs.counts import ANSWERED
 from runs.jsonl import read_jsonl
+from tui.again import begun_again
 from tui.stamps import UNREADABLE, Stamp, stamp_of
 
 __all__ = ["UnitIndex", "UnitState"]
@@ -156,7 +157,7 @@ class UnitIndex:
         else:
             self._open[chunk.name] = self._stamp(chunk)
         standing = _Standing(self.run.chunk(chunk.name), chunk, self.steps, self._asks)
-        rows = standing.rows(self._numbers(begin, end), self._elsewhere(chunks, chunk))
+        rows = standing.rows(self._numbers(begin, end), begun_again(self.run, chunks, chunk))
         for column, row in zip(self._columns, rows, strict=True):
             column[begin:end] = row
 
@@ -189,15 +190,6 @@ class UnitIndex:
         first = self._id_ends[begin - 1] if begin else 0
         ids = self._ids[first : self._id_ends[end - 1]].split(b"\n")[:-1] if end > begin else ()
         return {unit_id.decode("utf-8", "replace"): place for place, unit_id in enumerate(ids)}
-
-    def _elsewhere(self, chunks: Chunks, chunk: Chunk) -> frozenset[str]:
-        """Return the units of a chunk that failed, and began again in chunks of their own."""
-        if not chunk.moved:
-            return frozenset()
-        retries = (name for name in chunks.children(chunk.name) if is_retry(name, chunk.name))
-        return frozenset(
-            unit["unit_id"] for name in retries for unit in read_jsonl(self.run.chunk(name).input)
-        )
 
     def _stamp(self, chunk: Chunk) -> Stamp | None:
         return stamp_of(self.run.chunk(chunk.name).results(chunk.step)) if chunk.step else None
