@@ -48,15 +48,19 @@ class Entry(NamedTuple):
     """Seconds since 1970."""
 
 
-SORTS: tuple[tuple[str, Callable[[Entry], tuple[float, list[str | int]]]], ...] = (
-    ("name", lambda entry: (entry.name.count("/") > 0, natural(entry.name))),
-    ("newest", lambda entry: (-entry.changed, [])),
-    ("largest", lambda entry: (-entry.size, [])),
+SORTS: tuple[tuple[str, Callable[[Entry], float]], ...] = (
+    ("name", lambda _: 0),
+    ("newest", lambda entry: -entry.changed),
+    ("largest", lambda entry: -entry.size),
 )
+"""Of files that are sorted by name already."""
 
 
 def entries(run: Path) -> list[Entry]:
-    """Return all files below a folder; links are not followed, what goes away is left out."""
+    """Return all files below a folder by name; links are not followed.
+
+    What goes away meanwhile is left out.
+    """
     found: list[Entry] = []
     folders = [""]
     while folders:
@@ -68,11 +72,17 @@ def entries(run: Path) -> list[Entry]:
                     if one.is_dir(follow_symlinks=False):
                         folders.append(f"{name}/")
                         continue
-                    stat = one.stat(follow_symlinks=False)
-                    found.append(Entry(name, stat.st_size, stat.st_mtime))
+                    with suppress(OSError):
+                        stat = one.stat(follow_symlinks=False)
+                        found.append(Entry(name, stat.st_size, stat.st_mtime))
         except OSError:
             continue
-    return found
+    return sorted(found, key=_by_name)
+
+
+def _by_name(entry: Entry) -> tuple[bool, list[str | int]]:
+    """Return what files are sorted by: those in no folder come first."""
+    return "/" in entry.name, natural(entry.name)
 
 
 def natural(name: str) -> list[str | int]:
@@ -138,12 +148,12 @@ class FilesPage(Viewer, Filtered):
         """Look again now and then: seldom where there are so many that it takes time."""
         while True:
             took = 0.0
+            self._asked.clear()
             if self.app.screen is self and not self.octobatch.frozen:
                 began = time.monotonic()
                 self._found = await asyncio.to_thread(entries, self._run)
                 took = time.monotonic() - began
                 self.again()
-            self._asked.clear()
             pause = OFTEN_SECONDS if took < CHEAP_SECONDS else SELDOM_SECONDS
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), pause)

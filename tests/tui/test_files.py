@@ -1,6 +1,8 @@
 """Files of a run: listed, read line by line as they grow, copied and saved."""
 
 import json
+import os
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -204,6 +206,24 @@ async def test_keys_about_a_run_say_where_there_is_none(tmp_path, monkeypatch):
 def test_numbers_in_names_count_as_numbers():
     names = ["chunk_1000", "chunk_999", "chunk_001"]
     assert sorted(names, key=natural) == ["chunk_001", "chunk_999", "chunk_1000"]
+
+
+def test_a_file_that_goes_away_hides_no_other(tmp_path, monkeypatch):
+    """Runs write a file beside the old one, and rename it."""
+    for name in ("a", "b", "c.tmp", "d"):
+        (tmp_path / name).write_text("x")
+    scan = os.scandir
+
+    @contextmanager
+    def scandir(path):
+        with scan(path) as inside:
+            listed = sorted(inside, key=lambda one: one.name, reverse=True)
+        (tmp_path / "c.tmp").unlink(missing_ok=True)
+        yield listed
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    names = [entry.name for entry in entries(tmp_path)]
+    assert names == ["a", "b", "d"]
 
 
 def test_links_are_not_followed(tmp_path):
