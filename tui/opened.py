@@ -32,7 +32,7 @@ class Opened:
 
     def look(self, row: Row, at: datetime) -> RunDetail | None:
         """Return the run now, the same object if nothing has changed; None if it never was read."""
-        trouble = None
+        trouble: str | None = None
         before = self._state
         try:
             self._state = self._follower.look().state
@@ -40,6 +40,8 @@ class Opened:
             trouble = said_of(error)
         state = self._state
         if state is None:
+            assert trouble is not None, "or there is a state"
+            row.blame(trouble)
             return None
         if before is not None and before.created != state.created:
             self._reasons = Reasons(self._run)  # it was made anew

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -160,6 +160,7 @@ class RunPage(Filtered):
         self.heading.show(crumbs("runs"), (Part("reading…", Tone.DIM),))
         for later in ("#boxes", "#units"):
             self.query_one(later).display = False
+        self.query_one("#steps").can_focus = False  # there are keys for them
         self.main.focus()
         self.set_interval(LOOK_SECONDS, self._look_again)
 
@@ -173,6 +174,7 @@ class RunPage(Filtered):
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.run is None or snapshot.run.row.dir != self._dir:
+            self._show_trouble(snapshot)
             return  # of the run that was open before
         was, run = self._run, snapshot.run
         self._run = run
@@ -195,6 +197,12 @@ class RunPage(Filtered):
         side = self.query_one("#facts", Line)
         side.show_lines(facts(run, self._step, side.size.width or SIDE))
         self.show_otto()
+
+    def _show_trouble(self, snapshot: Snapshot) -> None:
+        """Say why there is nothing to show of a run, if it cannot be read."""
+        rows = (row for row in snapshot.rows if row.dir == self._dir and row.trouble)
+        if self._run is None and (row := next(rows, None)) is not None:
+            self.heading.show(crumbs("runs", row.name), state(row))
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
         drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)
@@ -257,6 +265,18 @@ class RunPage(Filtered):
             if all(word in f"{chunk.name} {chunk.step} {chunk.stage}".lower() for word in words)
         ]
         return sorted(found, key=SORTS[self._sort][1])
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        """Choose the step that the cursor is on, when it was put there."""
+        if event.table.id == "steps" and event.table.key != self._step:
+            self._step = str(event.table.key)
+            self.again()
+
+    @on(Table.Chosen)
+    def _open_nothing(self, event: Table.Chosen) -> None:
+        """Of a step there is no more to open."""
+        if event.table is not self.main:
+            event.prevent_default()
 
     def on_left_resized(self) -> None:
         self.again()

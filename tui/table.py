@@ -82,10 +82,17 @@ class Table(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
 
-    class Moved(Message):
+    class Told(Message):
+        """Something has happened to a table."""
+
+        def __init__(self, table: "Table") -> None:
+            super().__init__()
+            self.table = table
+
+    class Moved(Told):
         """The cursor is on another row."""
 
-    class Chosen(Message):
+    class Chosen(Told):
         """A row was opened."""
 
     def __init__(self, columns: Sequence[Column], rows: Rows, *, id: str | None = None) -> None:  # noqa: A002
@@ -140,7 +147,7 @@ class Table(ScrollView, can_focus=True):
             Region(0, self.cursor, 1, 2), animate=False, force=True, immediate=True
         )
         self.refresh()
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(self))
 
     def action_move(self, by: int) -> None:
         self.go_to(self.cursor + by)
@@ -156,7 +163,7 @@ class Table(ScrollView, can_focus=True):
         if event.y == 0 or place >= len(self._rows):
             return
         if place == self.cursor:
-            self.post_message(self.Chosen())
+            self.post_message(self.Chosen(self))
         self.go_to(place)
 
     # --- drawing

@@ -146,3 +146,31 @@ async def test_the_step_is_copied_and_its_template_shown(app, folder, monkeypatc
         await comes(pilot, lambda: "Write of {{ mood }}." in screen_of(app))
         await pilot.press("escape")
         assert isinstance(app.screen, RunPage)
+
+
+async def test_a_step_is_chosen_by_a_click_and_opens_nothing(app):
+    async with app.run_test(size=(80, 24)) as pilot:
+        await comes(pilot, lambda: "chunk_002" in screen_of(app))
+        for _ in range(2):
+            await pilot.click("#steps", offset=(4, 2))
+            await pilot.pause()
+            page = app.screen
+            assert isinstance(page, RunPage)
+            page.again()
+            assert page.query_one("#steps", Table).key == "judge"
+            assert page.query_one("#chunks", Table).display
+        await pilot.press("tab")
+        assert app.focused is app.screen.query_one("#chunks")
+
+
+async def test_a_run_that_cannot_be_read_says_why(make_run, through):
+    """Its summary may be fine, and nothing else."""
+    folder = make_run("broken")
+    through(folder)
+    RunPaths(folder).manifest.unlink()
+    journal = RunPaths(folder).journal
+    journal.write_bytes(b"x" + journal.read_bytes())
+    app = OctobatchApp(partial(Reader, folder.parent), folder)
+    async with app.run_test(size=(140, 42)) as pilot:
+        await comes(pilot, lambda: "MANIFEST.journal:1" in screen_of(app))
+        assert "reading…" not in screen_of(app)
