@@ -105,10 +105,11 @@ class Table(ScrollView, can_focus=True):
     # --- what it shows
 
     def show(self, rows: Rows, title: str | None = None) -> None:
-        """Show other rows; the cursor stays on its row, or where it was.
+        """Show other rows; the cursor stays on its row, or where it was; and in sight, if it was.
 
         A title is that of the first column from now on.
         """
+        seen = self._is_in_sight
         self._rows = rows
         if title is not None:
             self._columns = (replace(self._columns[0], title=title), *self._columns[1:])
@@ -117,7 +118,20 @@ class Table(ScrollView, can_focus=True):
         last = max(0, len(rows) - 1)
         self.set_reactive(Table.cursor, min(self.cursor, last) if place is None else place)
         self._key = self.key
+        if seen and not self._is_in_sight:
+            self._bring_in_sight()
         self.refresh()
+
+    @property
+    def _is_in_sight(self) -> bool:
+        """Say whether the row under the cursor is on the screen."""
+        height = self.scrollable_content_region.height - 1
+        return 0 <= self.cursor - self.scroll_offset.y < height
+
+    def _bring_in_sight(self) -> None:
+        self.scroll_to_region(
+            Region(0, self.cursor, 1, 2), animate=False, force=True, immediate=True
+        )
 
     def use(self, columns: Sequence[Column]) -> None:
         """Have other columns from now on; rows that fit them are still to be shown."""
@@ -143,9 +157,7 @@ class Table(ScrollView, can_focus=True):
 
     def watch_cursor(self) -> None:
         self._key = self.key
-        self.scroll_to_region(
-            Region(0, self.cursor, 1, 2), animate=False, force=True, immediate=True
-        )
+        self._bring_in_sight()
         self.refresh()
         self.post_message(self.Moved(self))
 

@@ -130,6 +130,22 @@ async def test_a_second_sort_is_another(pilot):
     assert names(pilot) != before
 
 
+async def test_the_cursor_stays_in_sight_with_its_row(pilot, source):
+    """Rows come above it, or are sorted otherwise; who has scrolled away from it stays there."""
+    many = [row(f"Many{n:03}_1", failed=n) for n in range(300)]
+    source.give(*many)
+    await pilot.pause()
+    shown, mine = table(pilot), table(pilot).key
+    await pilot.press("comma", "comma")
+    await pilot.pause()
+    assert (shown.cursor, shown.key) == (299, mine)
+    assert "Many000" in screen_of(pilot.app)
+    shown.scroll_to(y=100, animate=False, immediate=True)
+    source.give(row("New_1", failed=900), *many)
+    await pilot.pause()
+    assert (shown.key, shown.scroll_offset.y) == (mine, 100)
+
+
 async def test_a_row_is_marked_and_unmarked(pilot):
     await pilot.press("space")
     assert table(pilot).marked == {table(pilot).key}
