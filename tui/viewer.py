@@ -41,11 +41,17 @@ class Viewer(Page):
         self.octobatch.copy(str(self.file))
 
     def action_save(self) -> None:
-        folder = Path.cwd()
-        if is_of_a_run(folder):
-            self.octobatch.say("Not saved: this is the folder of a run, which is only read here.")
+        try:
+            folder = Path.cwd()
+            if is_of_a_run(folder):
+                said = "this is the folder of a run, which is only read here."
+                self.octobatch.say(f"Not saved: {said}")
+                return
+            path = folder / free_name(folder, clean(self.saved_as))
+        except OSError as error:  # the folder is gone, or the name is too long for it
+            self.octobatch.say(f"Not saved: {error.strerror or error}.")
             return
-        self._save(folder / free_name(folder, clean(self.saved_as)), self.writer())
+        self._save(path, self.writer())
 
     @work(thread=True, group="save")
     def _save(self, path: Path, write: Callable[[Path], object]) -> None:

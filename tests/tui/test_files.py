@@ -137,6 +137,26 @@ async def test_what_is_shown_is_saved_beside_others_and_never_in_a_run(
     assert said[2].startswith("Not saved")
 
 
+async def test_where_nothing_can_be_saved_it_is_said(app, opened, tmp_path, monkeypatch):
+    """The folder may be gone by now, or the name too long for it."""
+    said: list[str] = []
+    monkeypatch.setattr(app, "say", said.append)
+    await opened.press("l")
+    await comes(opened, lambda: "opened" in screen_of(app))
+    monkeypatch.setattr(FilePage, "saved_as", "x" * 300)
+    monkeypatch.chdir(tmp_path)
+    await opened.press("s")
+    await comes(opened, lambda: said)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    await opened.press("s")
+    await comes(opened, lambda: len(said) == 2)
+    monkeypatch.chdir(tmp_path)
+    assert said == ["Not saved: File name too long.", "Not saved: No such file or directory."]
+
+
 async def test_copying_a_log_takes_what_is_shown(app, opened, copied, folder):
     await opened.press("l")
     await comes(opened, lambda: "opened" in screen_of(app))
