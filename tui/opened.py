@@ -9,7 +9,7 @@ from runs.times import Clock
 from tui.clean import clean
 from tui.reasons import Reasons
 from tui.rows import Row
-from tui.snapshot import RunDetail
+from tui.snapshot import RunDetail, Unread
 from tui.stamps import UNREADABLE, said_of
 from tui.steps import estimate_usd, step_views
 from tui.tail import Tail
@@ -29,19 +29,18 @@ class Opened:
         self._reasons = Reasons(run)
         self._state: RunState | None = None
         self._shown: RunDetail | None = None
+        self._trouble: str | None = None
 
     def look(self, row: Row, at: datetime) -> RunDetail | None:
         """Return the run now, the same object if nothing has changed; None if it never was read."""
-        trouble: str | None = None
+        self._trouble = None
         before = self._state
         try:
             self._state = self._follower.look().state
         except UNREADABLE as error:
-            trouble = said_of(error)
+            self._trouble = said_of(error)
         state = self._state
         if state is None:
-            assert trouble is not None, "or there is a state"
-            row.blame(trouble)
             return None
         if before is not None and before.created != state.created:
             self._reasons = Reasons(self._run)  # it was made anew
@@ -50,8 +49,8 @@ class Opened:
         total = was.totals if was is not None and same else totals(state)
         shown = row.look(at, (state, total))
         assert shown is not None, "a state makes a row"
-        if trouble is not None:
-            shown = replace(shown, trouble=trouble)
+        if self._trouble is not None:
+            shown = replace(shown, trouble=self._trouble)
         log, reasons = self._tail.look(), self._reasons.look(state)
         told = _waits(state, at, was)
         if (
@@ -75,6 +74,13 @@ class Opened:
                 log=log,
             )
         return self._shown
+
+    @property
+    def unread(self) -> Unread | None:
+        """Return why it cannot be read, if it never could."""
+        if self._state is not None or self._trouble is None:
+            return None
+        return Unread(self.dir, self._trouble)
 
 
 def _waits(state: RunState, at: datetime, was: RunDetail | None) -> tuple[Wait, ...]:

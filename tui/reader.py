@@ -105,10 +105,12 @@ class Reader:
             before, at = self._last, self._clock()
             run = self._detail(at)
             rows = self._table(at, run)
-            if before is not None and before.rows is rows and before.run is run:
+            unread = self._opened.unread if self._opened is not None else None
+            same = before is not None and before.rows is rows and before.run is run
+            if before is not None and same and before.unread == unread:
                 return before
             number = before.number + 1 if before else 1
-            snapshot = self._last = Snapshot(number, at, rows, run)
+            snapshot = self._last = Snapshot(number, at, rows, run, unread)
             self._publish(snapshot, diff(before, snapshot))
             return snapshot
 

@@ -71,10 +71,6 @@ class Row:
             self._shown = row
         return self._shown
 
-    def blame(self, trouble: str) -> None:
-        """Take what was found wrong by one who read more than the row tells."""
-        self._trouble = trouble
-
     def _read(self, told: tuple[RunState, Totals] | None, at: datetime) -> None:
         """Read what has changed; a bad file keeps the last good row, and says so."""
         if told is not None:

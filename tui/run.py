@@ -21,7 +21,7 @@ from tui.context import context
 from tui.editor import edit
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
-from tui.fold import fold
+from tui.fold import fold, folded
 from tui.folders import Folder, Watched, look
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
@@ -143,6 +143,7 @@ class RunPage(Filtered):
     def body(self) -> ComposeResult:
         yield Line(id="totals")
         yield OttoLine()
+        yield Line(id="unread")
         with Horizontal(id="run"):
             with Left(id="left"):
                 yield Line(id="boxes")
@@ -173,9 +174,11 @@ class RunPage(Filtered):
         return self.query_one("#units").display
 
     def show(self, snapshot: Snapshot) -> None:
+        if snapshot.unread is not None and snapshot.unread.dir == self._dir:
+            self._show_unread(snapshot.unread.why)
         if snapshot.run is None or snapshot.run.row.dir != self._dir:
-            self._show_trouble(snapshot)
             return  # of the run that was open before
+        self.remove_class("-unread")
         was, run = self._run, snapshot.run
         self._run = run
         if was is not None and was.state.created != run.state.created:
@@ -198,11 +201,15 @@ class RunPage(Filtered):
         side.show_lines(facts(run, self._step, side.size.width or SIDE))
         self.show_otto()
 
-    def _show_trouble(self, snapshot: Snapshot) -> None:
-        """Say why there is nothing to show of a run, if it cannot be read."""
-        rows = (row for row in snapshot.rows if row.dir == self._dir and row.trouble)
-        if self._run is None and (row := next(rows, None)) is not None:
-            self.heading.show(crumbs("runs", row.name), state(row))
+    def _show_unread(self, why: str) -> None:
+        """Say why there is nothing to show of a run, and what there is of it all the same."""
+        self.add_class("-unread")
+        self.heading.show(
+            crumbs("runs", clean(self._dir.name)), (Part("✗ cannot be read", Tone.BAD),)
+        )
+        ways = "F shows its files, L its log."
+        lines: list[Cell] = [(Part(why),), (), (Part(ways, Tone.DIM),)]
+        self.query_one("#unread", Line).show_lines(folded(lines, self.size.width - 5))
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
         drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)

@@ -105,6 +105,14 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A run that could not be read, and why."""
+
+    dir: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What there is to show."""
 
@@ -115,3 +123,5 @@ class Snapshot:
     """Active runs first, then the newest."""
     run: RunDetail | None = None
     """The run that is open."""
+    unread: Unread | None = None
+    """Why it cannot be read, if it never could."""

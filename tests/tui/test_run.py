@@ -173,4 +173,8 @@ async def test_a_run_that_cannot_be_read_says_why(make_run, through):
     app = OctobatchApp(partial(Reader, folder.parent), folder)
     async with app.run_test(size=(140, 42)) as pilot:
         await comes(pilot, lambda: "MANIFEST.journal:1" in screen_of(app))
+        assert "cannot be read" in screen_of(app)
         assert "reading…" not in screen_of(app)
+        journal.write_bytes(journal.read_bytes()[1:])
+        await comes(pilot, lambda: "chunk_000" in screen_of(app))
+        assert "cannot be read" not in screen_of(app)
