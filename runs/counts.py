@@ -166,10 +166,11 @@ class Totals:
 def totals(state: "RunState") -> Totals:
     """Return the run in numbers."""
     work = summed(step_counts(state).values())
-    chunks = list(state.chunks.values())
+    chunks, under_way = list(state.chunks.values()), open_rounds(state)
+    last = state.steps[-1].name
     return Totals(
         units=sum(chunk.units for chunk in chunks),
-        valid=sum(chunk.valid for chunk in chunks),
+        valid=sum(_through(chunk, last, under_way.get(chunk.name)) for chunk in chunks),
         failed=work.lost,
         hard=work.hard,
         attempts=work.attempts,
@@ -177,8 +178,18 @@ def totals(state: "RunState") -> Totals:
         cost_usd=work.cost_usd,
         retry_usd=work.retry_usd,
         possible_usd=total_usd((work.possible_usd, state.in_doubt_usd)),
-        progress=_progress(state, chunks),
+        progress=_progress(state, chunks, under_way),
     )
+
+
+def _through(chunk: "Chunk", last: str, under_way: Counts | None) -> int:
+    """Return how many units of a chunk have passed the last step, others of it may not have yet."""
+    if chunk.terminal:
+        return chunk.valid
+    rounds = [chunk.counts[last]] if last in chunk.counts else []
+    if under_way is not None and chunk.step == last:
+        rounds.append(under_way)
+    return summed(rounds).units_passed if rounds else 0
 
 
 def step_counts(state: "RunState") -> dict[str, Counts]:
@@ -215,10 +226,11 @@ def current_step(state: "RunState") -> str | None:
     return next((step.name for step in state.steps if step.name in at), None)
 
 
-def _progress(state: "RunState", chunks: Iterable["Chunk"]) -> float:
+def _progress(
+    state: "RunState", chunks: Iterable["Chunk"], under_way: Mapping[str, Counts]
+) -> float:
     """Return the share of all unit-steps that are behind; a fan-out adds those of its children."""
     places = {step.name: place for place, step in enumerate(state.steps)}
-    under_way = open_rounds(state)
     whole = ahead = 0
     for chunk in chunks:
         fanned_out = chunk.units < chunk.items

@@ -131,6 +131,23 @@ def test_an_open_round_counts_as_far_as_it_is_hinted(make_run, take):
     run.close()
 
 
+def test_a_unit_is_valid_once_it_has_passed_the_last_step(make_run, take):
+    """Others of its chunk may still be on their way, in this round or sent back."""
+    judge = StepSpec("judge", "chunk", None, None, retry_step="write")
+    run = Run.open(make_run(units=4, chunk_size=4, steps=("write", judge)))
+    take(run, "chunk_000", "write", failing=1)
+    assert totals(run.state).valid == 0
+    run.hint({"chunk_000": ("judge", Counts(entered=3, valid=1))}, force=True)
+    assert (totals(run.state).valid, totals(run.state).open) == (1, 2)
+    take(run, "chunk_000", "judge", back=1)
+    assert (totals(run.state).valid, totals(run.state).open) == (2, 1)
+    take(run, "chunk_000", "write")
+    assert (totals(run.state).valid, totals(run.state).open) == (2, 1)
+    take(run, "chunk_000", "judge")
+    run.close()
+    assert (totals(run.state).valid, totals(run.state).failed, totals(run.state).open) == (3, 1, 0)
+
+
 def test_a_run_without_units_is_at_its_end(make_run):
     """Progress is 1, not a division by zero."""
     run = Run.open(make_run(units=0))

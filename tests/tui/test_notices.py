@@ -16,6 +16,7 @@ from runs import (
     Parcel,
     RunSpec,
     RunState,
+    StepSpec,
     totals,
     waits,
 )
@@ -38,7 +39,8 @@ def opened(*batches: Batch) -> Snapshot:
     known = Batches({})
     for one in batches:
         known = known.changed(one)
-    spec = RunSpec("P", "batch", 10, (), {}, emulate=False)
+    steps = (StepSpec("write", "chunk", "anthropic", "claude-haiku"),)
+    spec = RunSpec("P", "batch", 10, steps, {}, emulate=False)
     state = RunState(
         spec, files=(), units=10, chunks=Chunks(()), created=NOW, updated=NOW, seq=1, batches=known
     )
