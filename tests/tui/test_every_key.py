@@ -108,8 +108,10 @@ async def test_every_key_does_what_is_seen(app, folder, context, monkeypatch):
     monkeypatch.chdir(folder.parent.parent)
     async with app.run_test(size=(100, 30)) as pilot:
         await comes(pilot, lambda: "100%" in screen_of(app))
+        before: tuple[object, ...] = ()
         for key in keys_of(context):
-            await there(pilot, context)
+            if seen(app)[:-1] != before[:-1]:  # else the last key was only heard
+                await there(pilot, context)
             if key.action in SAID:
                 monkeypatch.setattr(app.source, "poke", lambda: app.heard.append("read"))
             before = seen(app)
