@@ -9,8 +9,10 @@ from textual import work
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
+from textual.events import Key as Pressed
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input
 
 from runs.times import Clock, now
 from tui.clean import clean
@@ -113,6 +115,15 @@ class OctobatchApp(App[None]):
     def on_unmount(self) -> None:
         self.source.stop()
 
+    def on_key(self, event: Pressed) -> None:
+        """Give a letter to the line one types in, if it was on its way before the line had opened.
+
+        What is typed there never comes here; as a key, it might stop a run.
+        """
+        if isinstance(self.focused, Input) and event.is_printable:
+            event.prevent_default()
+            self.focused.post_message(Pressed(event.key, event.character))
+
     def on_octobatch_app_read(self, message: Read) -> None:
         """Show what is newer than what is shown, and say what has happened."""
         for said in self._notices.of(message.snapshot, message.events):
@@ -169,6 +180,10 @@ class OctobatchApp(App[None]):
         """Copy a text, and say by which way; a desktop's tools may take their time."""
         told = copy(text, lambda text: self.call_from_thread(self.copy_to_clipboard, text))
         self.call_from_thread(self.say, told)
+
+    def action_help_quit(self) -> None:
+        """Say how one leaves, where Textual would name a key of its own."""
+        self.say("Q leaves. Runs go on.")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what Textual itself can do and we cannot; who only looks takes no picture of it."""

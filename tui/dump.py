@@ -9,14 +9,15 @@ from typing import Any
 from runs import Chunk, Counts, open_rounds
 from tui.clean import clean
 from tui.diff import Event
+from tui.facts import facts
+from tui.facts import totals as run_totals
 from tui.flow import COLUMNS as STEPS
 from tui.flow import StepRows
 from tui.home import COLUMNS, EMPTY, RunRows, in_order
 from tui.home import totals as all_totals
 from tui.paint import Cell, Part, Tone, crumbs, share, state, stopping
 from tui.reader import Reader
-from tui.run import CHUNKS, ChunkRows, all_of, facts
-from tui.run import totals as run_totals
+from tui.run import CHUNKS, ChunkRows, all_of
 from tui.snapshot import Reason, RunDetail, RunRow, Snapshot, StepView
 from tui.sums import sums
 from tui.table import Column, Rows, aligned, fit, layout

@@ -15,7 +15,12 @@ from tui.folders import Folder
 if TYPE_CHECKING:
     from tui.app import OctobatchApp
 
-__all__ = ["edit", "editor_of"]
+__all__ = ["command_of", "edit", "editor_of"]
+
+PLUS = frozenset({"emacs", "hx", "joe", "kak", "mcedit", "micro", "nano", "nvim", "vi", "vim"})
+"""Editors that go to the line that stands before the file as +LINE; most take that."""
+GOTO = frozenset({"code", "code-insiders", "codium", "cursor", "windsurf"})
+"""Editors that take `--goto FILE:LINE`."""
 
 
 def editor_of(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -27,16 +32,26 @@ def editor_of(environ: Mapping[str, str] = os.environ) -> list[str]:
         return []
 
 
-def edit(app: "OctobatchApp", folder: Folder, name: str) -> None:
-    """Open a file of a pipeline, or say where it is if that cannot be."""
-    path, command = folder.path / name, editor_of()
+def command_of(editor: list[str], path: Path, line: int | None) -> list[str]:
+    """Return the command that opens a file, at a line if one is given and the editor knows how."""
+    known = Path(editor[0]).stem
+    if line is not None and known in PLUS:
+        return [*editor, f"+{line}", str(path)]
+    if line is not None and known in GOTO:
+        return [*editor, "--goto", f"{path}:{line}"]
+    return [*editor, str(path)]
+
+
+def edit(app: "OctobatchApp", folder: Folder, name: str, line: int | None = None) -> None:
+    """Open a file of a pipeline, at a line if one is given; or say where it is."""
+    path, editor = folder.path / name, editor_of()
     where = f"The file is {clean(str(path))}"
     if folder.frozen:
         app.say(f"A run's own copy is only read here. {where}")
-    elif not command:
+    elif not editor:
         app.say(f"No editor is named: set VISUAL or EDITOR. {where}")
     else:
-        _open(app, [*command, str(path)], where)
+        _open(app, command_of(editor, path, line), where)
 
 
 def _open(app: "OctobatchApp", command: list[str], where: str) -> None:

@@ -123,12 +123,12 @@ class FilesPage(Viewer, Filtered):
 
     CONTEXT = Context.FILES
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+    ORDERS = SORTS
 
     def __init__(self, run: Path) -> None:
         super().__init__()
         self._run = run
         self._found: list[Entry] = []
-        self._sort = 0
         self._asked = asyncio.Event()
 
     def body(self) -> ComposeResult:
@@ -163,9 +163,9 @@ class FilesPage(Viewer, Filtered):
 
     def again(self) -> None:
         words = self.words.lower().split()
-        wanted = [e for e in self._found if all(word in e.name.lower() for word in words)]
-        wanted.sort(key=SORTS[self._sort][1])
-        self.query_one(Table).show(EntryRows(wanted, datetime.now(UTC)))
+        found = (e for e in self._found if all(word in e.name.lower() for word in words))
+        wanted = self.in_order(found)
+        self.query_one(Table).show(EntryRows(wanted, datetime.now(UTC)), self.by("file"))
         size = sum(entry.size for entry in wanted)
         self.heading.show(
             crumbs(self._run.name, "files"),
@@ -179,11 +179,6 @@ class FilesPage(Viewer, Filtered):
     def action_reread(self) -> None:
         super().action_reread()
         self._asked.set()
-
-    def action_sort(self) -> None:
-        self._sort = (self._sort + 1) % len(SORTS)
-        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        self.again()
 
     def action_open(self) -> None:
         if self._chosen is not None:

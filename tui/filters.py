@@ -13,6 +13,8 @@ from tui.units import UnitIndex, UnitState
 __all__ = ["Order", "Selection", "select"]
 
 NOT = "!"
+LEAST_LETTERS = 3
+"""Of a word that is to name a state: fewer stand in many ids."""
 
 
 class Order(StrEnum):
@@ -64,7 +66,7 @@ def select(index: UnitIndex, text: str = "", order: Order = Order.INPUT) -> Sele
 
     `state:` and `step:` take the beginning of a word; a state holds at the step that is named, or
     at any. `chunk:` takes a chunk's name, or a part of the names of several; any other word is a
-    part of an id. `!` before a word turns it round.
+    part of an id, or the beginning of a state. `!` before a word turns it round.
     """
     words = text.lower().split()
     n = len(index)
@@ -98,8 +100,7 @@ def _mask(index: UnitIndex, word: str, steps: Sequence[str], ids: Sequence[bytes
     """Return a byte for each unit: 1 if the word is true of it."""
     kind, found, value = word.partition(":")
     if found and kind == "state":
-        wanted = bytes(_is(code, value) for code in range(256))
-        return _any([index.column(step).translate(wanted) for step in steps], len(index))
+        return _stand(index, value, steps)
     if found and kind == "step":
         here = bytes([0]) + bytes([1]) * 255
         return _any([index.column(step).translate(here) for step in steps], len(index))
@@ -112,7 +113,16 @@ def _mask(index: UnitIndex, word: str, steps: Sequence[str], ids: Sequence[bytes
         )
         return b"".join(pieces)
     part = word.encode("utf-8", "replace")
-    return bytes([part in unit_id for unit_id in ids])
+    named = bytes([part in unit_id for unit_id in ids])
+    if len(word) < LEAST_LETTERS:
+        return named
+    return _any([named, _stand(index, word, steps)], len(index))
+
+
+def _stand(index: UnitIndex, word: str, steps: Sequence[str]) -> bytes:
+    """Return where units stand, at one of the steps, as a word says or begins to say."""
+    wanted = bytes(_is(code, word) for code in range(256))
+    return _any([index.column(step).translate(wanted) for step in steps], len(index))
 
 
 def _is(code: int, value: str) -> bool:

@@ -25,7 +25,7 @@ __all__ = ["COLUMNS", "EMPTY", "Home", "RunRows", "in_order", "totals"]
 
 BAR = 10
 COLUMNS = (
-    Column("run", 29, most=40),
+    Column("run", 29),
     Column("progress", BAR, rank=4),
     Column("", 4, right=True),
     Column("units", 6, right=True, rank=3),
@@ -128,12 +128,12 @@ class Home(Filtered):
 
     CONTEXT = Context.HOME
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+    ORDERS = SORTS
 
     def __init__(self, *, greets: bool = False) -> None:
         """Show runs; Otto may say welcome when there are any."""
         super().__init__()
         self._snapshot: Snapshot | None = None
-        self._sort = 0
         self._frame = 0
         self._greets = greets
 
@@ -156,13 +156,13 @@ class Home(Filtered):
         if snapshot.rows and self._greets:
             self.mount(Splash(whole=self._has_room))
         self._greets = False
-        self.query_one(Table).show(RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame))
+        rows = RunRows(self._wanted(snapshot.rows), snapshot.at, self._frame)
+        self.query_one(Table).show(rows, self.by("run"))
 
     def _wanted(self, rows: Sequence[RunRow]) -> list[RunRow]:
         words = [KIND.sub("", word) for word in self.words.lower().split()]
-        found = [row for row in rows if all(word in _text(row) for word in words)]
-        found.sort(key=SORTS[self._sort][1])
-        return in_order(found)
+        found = (row for row in rows if all(word in _text(row) for word in words))
+        return in_order(self.in_order(found))
 
     def _show_empty(self, empty: bool) -> None:
         """Where there is no run, Otto sleeps, and says how one is made."""
@@ -213,11 +213,6 @@ class Home(Filtered):
     def action_open(self) -> None:
         if self.run_dir is not None:
             self.octobatch.open_run(self.run_dir)
-
-    def action_sort(self) -> None:
-        self._sort = (self._sort + 1) % len(SORTS)
-        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        self.again()
 
     def action_archived(self) -> None:
         self.octobatch.toggle_archived()

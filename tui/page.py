@@ -1,8 +1,8 @@
 """What all screens share: a heading, a line of keys, and what keys do that hold everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Filter", "Filtered", "KeyBar", "Line", "Page", "bindings"]
 
+T = TypeVar("T")
 ALWAYS = ("help", "command_palette")
 """The keys that lead to all others stand in every line of keys."""
 ONLY_LOOKS: Cell = (Part("read-only  ", Tone.SOFT),)
@@ -126,7 +127,7 @@ class Filter(Input):
         self.display = True
         if text is not None:
             self.value = text
-        self.focus()
+        self.screen.set_focus(self)  # now: `focus` does it some keys later
 
     def close(self) -> bool:
         """Take it away with its words; return False if it was not there."""
@@ -240,6 +241,10 @@ class Page(Screen[None]):
 class Filtered(Page):
     """A screen that shows what one types of what there is."""
 
+    ORDERS: ClassVar[Sequence[tuple[str, Callable[[Any], Any]]]] = ()
+    """What rows can be sorted by, and how; the first holds until another is chosen."""
+    _sort = 0
+
     @property
     def main(self) -> Table:
         """Return what keys go to when nothing is typed."""
@@ -262,6 +267,19 @@ class Filtered(Page):
     def leave(self) -> None:
         """Go back to where one came from."""
         super().action_back()
+
+    def in_order(self, rows: Iterable[T]) -> list[T]:
+        """Return rows sorted as it was chosen."""
+        return sorted(rows, key=self.ORDERS[self._sort][1])
+
+    def by(self, title: str) -> str:
+        """Return the title of the first column: it says what rows are sorted by, if one chose."""
+        return f"{title} ↓{self.ORDERS[self._sort][0]}" if self._sort else title
+
+    def action_sort(self) -> None:
+        self._sort = (self._sort + 1) % len(self.ORDERS)
+        self.octobatch.say(f"Sorted by {self.ORDERS[self._sort][0]}.")
+        self.again()
 
     def on_input_changed(self) -> None:
         self.again()

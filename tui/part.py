@@ -99,7 +99,7 @@ class PartPage(Watching, Viewer):
 
     def action_edit(self) -> None:
         if self._shown is not None:
-            edit(self.octobatch, self._shown, self._name)
+            edit(self.octobatch, self._shown, self._name, self._line)
             self.action_reread()
 
     # --- as text

@@ -62,8 +62,11 @@ class PipelinePage(Watching):
     CONTEXT = Context.PIPELINE
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
 
-    def __init__(self, watched: Watched, run: Path | None = None) -> None:
-        """Show a pipeline; of a run, if one is given, it may be the original or its copy."""
+    def __init__(self, watched: Watched, run: Path | None = None, step: str | None = None) -> None:
+        """Show a pipeline; of a run, if one is given, it may be the original or its copy.
+
+        A step is what to begin with; else it is what says most.
+        """
         super().__init__()
         self._watched = watched
         self._run = run
@@ -71,15 +74,15 @@ class PipelinePage(Watching):
         """Since the run was made."""
         self._folder: Folder | None = None
         self._place = 0
-        self._step: str | None = None
+        self._step = step
         """The step that was chosen, by its name: it may be gone for a while; None for the whole."""
         self._about: str | Finding | None = None
         """The property that was chosen, likewise, or what the check says."""
 
     @classmethod
-    def of_run(cls, run: Path, pipeline: str) -> Self:
+    def of_run(cls, run: Path, pipeline: str, step: str | None) -> Self:
         """Return the pipeline that a run was made from; the run's copy where it is gone."""
-        return cls(Watched.of_run(run, pipeline), run)
+        return cls(Watched.of_run(run, pipeline), run, step)
 
     def body(self) -> ComposeResult:
         yield Line(id="totals")
@@ -117,7 +120,7 @@ class PipelinePage(Watching):
             return
         self._folder = folder
         if before is None:
-            self._place, self._about = first_look(folder)
+            self._place, self._about = first_look(folder, self._step)
             self._step = name_of(folder, self._place)
         else:
             self._place = same_step(folder, self._step, self._place)
@@ -259,7 +262,7 @@ class PipelinePage(Watching):
 
     def action_edit(self) -> None:
         if self._folder is not None:
-            edit(self.octobatch, self._folder, self._file[0])
+            edit(self.octobatch, self._folder, *self._file)
             self.action_reread()
 
 

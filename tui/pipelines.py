@@ -95,6 +95,7 @@ class PipelinesPage(Watching, Filtered):
 
     CONTEXT = Context.PIPELINES
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+    ORDERS = SORTS
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +105,6 @@ class PipelinesPage(Watching, Filtered):
         self._whole = False
         """All is known that can be."""
         self._runs: Sequence[RunRow] = ()
-        self._sort = 0
 
     def body(self) -> ComposeResult:
         yield Filter("filter pipelines by name, provider or what they are for")
@@ -141,8 +141,8 @@ class PipelinesPage(Watching, Filtered):
             self.again()
 
     def again(self) -> None:
-        shown = sorted(self._wanted(), key=SORTS[self._sort][1])
-        self.query_one(Table).show(PipelineRows(shown, self.octobatch.now()))
+        shown = self.in_order(self._wanted())
+        self.query_one(Table).show(PipelineRows(shown, self.octobatch.now()), self.by("pipeline"))
         folders = [one.seen for one in self._shelf.pipelines.values() if one.seen is not None]
         wrong = sum(one.wrong > 0 for one in folders)
         self.heading.show(
@@ -186,11 +186,6 @@ class PipelinesPage(Watching, Filtered):
     def action_open(self) -> None:
         if (watched := self._shelf.pipelines.get(str(self.query_one(Table).key))) is not None:
             self.app.push_screen(PipelinePage(watched))
-
-    def action_sort(self) -> None:
-        self._sort = (self._sort + 1) % len(SORTS)
-        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        self.again()
 
 
 def _text(one: Shown) -> str:

@@ -21,13 +21,16 @@ def concerning(folder: Folder, place: int, one: Property | None) -> list[Finding
     return [f for f in folder.of(place) if f.file == CONFIG and f.key not in known]
 
 
-def first_look(folder: Folder) -> tuple[int, str]:
-    """Return where to look first: at what is wrong, else at the first step's template."""
+def first_look(folder: Folder, step: str | None = None) -> tuple[int, str]:
+    """Return where to look first: at a step, or at what is wrong, or at the first step there is."""
     wrong = next((one for one in folder.findings if one.wrong), None)
-    if wrong is None:
+    named = (n for n, one in enumerate(folder.steps, 1) if one.name == step)
+    place = next(named, None)
+    if place is None and wrong is not None:
+        return concerned(folder, wrong)
+    if place is None:
         place = min(1, len(folder.steps))
-        return place, next((key for key in MOST_TELLING if folder.sections[place].get(key)), CONFIG)
-    return concerned(folder, wrong)
+    return place, next((key for key in MOST_TELLING if folder.sections[place].get(key)), CONFIG)
 
 
 def concerned(folder: Folder, finding: Finding) -> tuple[int, str]:

@@ -8,9 +8,9 @@ from tui.snapshot import RunRow
 
 __all__ = ["Progress"]
 
-LEAST = 0.005
+LEAST = 0.02
 """Of the way, before anything is said."""
-LEAST_TIME = timedelta(seconds=5)
+LEAST_TIME = timedelta(seconds=15)
 AT_ONCE = timedelta(seconds=30)
 """A holder that came so soon after the run was made has begun it."""
 STEP = timedelta(seconds=5)

@@ -1,9 +1,8 @@
 """A run: its steps as they flow, its chunks, what it logs, and what there is to know of it."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -19,25 +18,26 @@ from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
 from tui.clean import clean
 from tui.context import context
 from tui.editor import edit
+from tui.facts import facts, totals
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
-from tui.fold import fold, folded
+from tui.fold import folded
 from tui.folders import Folder, Watched, look
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
-from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, share_of, span, state
+from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, state
 from tui.part import PartPage
 from tui.roster import UnitRows, columns
-from tui.snapshot import RunDetail, Snapshot, StepView
+from tui.snapshot import RunDetail, Snapshot
 from tui.table import Column, Table
 from tui.unit import UnitPage
 from tui.units import UnitIndex
 
-__all__ = ["CHUNKS", "ChunkRows", "RunPage", "all_of", "facts", "totals"]
+__all__ = ["CHUNKS", "ChunkRows", "RunPage", "all_of"]
 
 CHUNKS = (
-    Column("chunk", 18),
+    Column("chunk", 20),
     Column("state", 24, wide=True),
     Column("units", 7, right=True),
     Column("valid", 7, right=True, rank=1),
@@ -53,7 +53,6 @@ WIDE, TALLER = 110, 36
 LOOK_SECONDS = 1.0
 SIDE = 30
 """Cells of what stands beside."""
-MOST_REASONS, MOST_PIECES = 5, 3
 A_LOOK_SECONDS = 0.3
 """As long is read before what is known so far is shown."""
 SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
@@ -127,12 +126,12 @@ class RunPage(Filtered):
 
     CONTEXT = Context.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CONTEXT)]
+    ORDERS = SORTS
 
     def __init__(self, run: Path) -> None:
         super().__init__()
         self._dir = run
         self._run: RunDetail | None = None
-        self._sort = 0
         self._step: str | None = None
         self._units: UnitIndex | None = None
         """Of a run whose units were asked for."""
@@ -235,7 +234,7 @@ class RunPage(Filtered):
 
     def _show_chunks(self, run: RunDetail) -> None:
         wanted = self._wanted(run)
-        title = told_of(len(wanted), len(run.state.chunks), "chunks")
+        title = self.by(told_of(len(wanted), len(run.state.chunks), "chunks"))
         self.query_one("#chunks", Table).show(ChunkRows(wanted, open_rounds(run.state)), title)
 
     def _show_units(self, run: RunDetail) -> None:
@@ -257,6 +256,8 @@ class RunPage(Filtered):
             state, words, order = self._run.state, self.words, self._order
             whole, chosen = await asyncio.to_thread(_choose, units, state, words, order)
             title = told_of(len(chosen.units), len(units), "units")
+            if order is not Order.INPUT:
+                title += f" ↓{order}"
             table.show(UnitRows(units, chosen), title if whole else f"{title}…")
             if order is not shown_in:
                 shown_in = order
@@ -266,12 +267,11 @@ class RunPage(Filtered):
 
     def _wanted(self, run: RunDetail) -> list[Chunk]:
         words = self.words.lower().split()
-        found = [
+        return self.in_order(
             chunk
             for chunk in run.state.chunks.values()
             if all(word in f"{chunk.name} {chunk.step} {chunk.stage}".lower() for word in words)
-        ]
-        return sorted(found, key=SORTS[self._sort][1])
+        )
 
     def on_table_moved(self, event: Table.Moved) -> None:
         """Choose the step that the cursor is on, when it was put there."""
@@ -297,7 +297,8 @@ class RunPage(Filtered):
         from tui.pipeline import PipelinePage  # it is a page itself
 
         if self._run is not None:
-            self.app.push_screen(PipelinePage.of_run(self._run.row.dir, self._run.row.pipeline))
+            page = PipelinePage.of_run(self._dir, self._run.row.pipeline, self._step)
+            self.app.push_screen(page)
 
     def leave(self) -> None:
         """Show all runs again."""
@@ -362,7 +363,7 @@ class RunPage(Filtered):
         self.filter.close()
         units, chunks = self.query_one("#units", Table), self.query_one("#chunks", Table)
         units.display, chunks.display = chunks.display, units.display
-        words = "units: state:failed step:name chunk:name, or a part of an id; !not"
+        words = "units: failed step:name chunk:name, or a part of an id; !not"
         self.filter.placeholder = f"filter {words if self._shows_units else CHUNK_WORDS}"
         self.main.focus()
         self.again()
@@ -389,10 +390,8 @@ class RunPage(Filtered):
             self._order = orders[(orders.index(self._order) + 1) % len(orders)]
             self.octobatch.say(f"Sorted by {self._order}.")
             self._chosen.set()
-            return
-        self._sort = (self._sort + 1) % len(SORTS)
-        self.octobatch.say(f"Sorted by {SORTS[self._sort][0]}.")
-        self.again()
+        else:
+            super().action_sort()
 
 
 def _choose(units: UnitIndex, state: RunState, words: str, order: Order) -> tuple[bool, Selection]:
@@ -411,76 +410,3 @@ def template_of(folder: Folder, place: int) -> str | None:
     """Return the template of a step, from the pipeline's folder on; None if it has none."""
     template = folder.sections[place].get("template")
     return template.file if template is not None else None
-
-
-def totals(run: RunDetail) -> tuple[Cell, ...]:
-    """Return a run in a line."""
-    row, whole, retrying = run.row, run.totals, sum(step.retrying for step in run.steps)
-    tone = Tone.BAD if row.hard else Tone.SOFT
-    spent = cost(run.totals.cost_usd, emulated=row.emulate)
-    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
-    of = f" of ~{cost(run.estimate_usd)}" if goes_on else ""
-    return (
-        (Part(share_of(row), Tone.BOLD), Part(f" · {whole.valid:,}/{whole.units:,} units")),
-        (Part(f" · {big(row.failed)} failed", tone),) if row.failed else (),
-        (Part(f" · {big(retrying)} asked again", Tone.ACCENT),) if retrying else (),
-        (Part(" · "), Part(spent, Tone.BOLD), Part(of, Tone.DIM)),
-        (Part(f" · ~{span(row.left)} left", Tone.DIM),) if row.left is not None else (),
-    )
-
-
-def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
-    """Return what there is to know of a run, in lines that are meant to be so wide."""
-    row, tokens = run.row, run.totals.tokens
-    soft, hard = run.totals.failed - run.totals.hard, run.totals.hard
-    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
-    lines: list[Cell] = [
-        _fact("spent", cost(run.totals.cost_usd, emulated=row.emulate)),
-        *(
-            [_fact("will be", f"~{cost(run.estimate_usd, emulated=row.emulate)}")]
-            if goes_on
-            else []
-        ),
-        _fact("tokens", f"{big(tokens.get('input', 0))} in  {big(tokens.get('output', 0))} out"),
-        _fact("took", span(row.updated - row.created)),
-        _fact("lane", f"{row.lane}, emulated: ($) is not paid" if row.emulate else row.lane),
-        *([_fact("failed", f"{big(soft)} by answers")] if soft else []),
-        *([_fact("failed", f"{big(hard)} by faults")] if hard else []),
-        (),
-    ]
-    if run.waits:
-        lines += [(Part("waits for", Tone.BOLD),)]
-        for wait in run.waits:
-            lines += [(Part(f"  {piece}", Tone.LIVE),) for piece in fold(str(wait), width - 2)]
-        lines += [()]
-    if run.reasons:
-        lines += [(Part("why units fail", Tone.BOLD),)]
-        for why in run.reasons[:MOST_REASONS]:
-            at = (Part(f"{why.step} ", Tone.ACCENT), Part(why.rule))
-            lines.append((Part(f"{big(why.units):>3} ", Tone.SOFT), *at))
-            pieces = islice(fold(why.message, width - 4), MOST_PIECES)
-            lines += [(Part(f"    {piece}", Tone.DIM),) for piece in pieces]
-        lines += [()]
-    for step in run.steps:
-        if step.name == chosen:
-            lines += _facts_of(step, emulated=row.emulate)
-    return lines
-
-
-def _facts_of(step: StepView, *, emulated: bool) -> Iterator[Cell]:
-    """Yield what there is to know of a step."""
-    counts = step.counts
-    again = max(0, counts.attempts - (counts.units - counts.units_skipped))
-    yield (Part("step ", Tone.BOLD), Part(step.name, Tone.ACCENT))
-    yield _fact("asks", f"{step.provider}/{step.model}" if step.provider else step.scope)
-    if counts.attempts:
-        yield _fact(
-            "asked", big(counts.attempts) + (f", {big(again)} of them again" if again else "")
-        )
-    if counts.returned:
-        yield _fact("sent back", f"{big(counts.returned)}, {big(counts.mended)} mended")
-    yield _fact("cost", cost(counts.cost_usd, emulated=emulated))
-
-
-def _fact(name: str, said: str) -> Cell:
-    return (Part(f"{name:<9} ", Tone.DIM), Part(said))

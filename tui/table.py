@@ -38,8 +38,6 @@ class Column:
     """Whether it takes what is left over."""
     rank: int = 0
     """Where there is no room for all, those with the highest rank go first; 0 stays."""
-    most: int = 0
-    """How wide it may grow before others do; what fits in it is told by its own width."""
 
 
 class Rows(Protocol):

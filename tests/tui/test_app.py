@@ -97,3 +97,8 @@ async def test_every_tone_is_seen_in_every_theme(theme):
             _, ground = table.background_colors
             if colour.ansi is None and ground.ansi is None:
                 assert contrast(colour, ground) >= LEAST, (tone, colour.hex, ground.hex)
+
+
+async def test_the_key_that_ends_programs_says_how_one_leaves(reader):
+    await reader.press("ctrl+c")
+    assert said(reader) == ["Q leaves. Runs go on."]

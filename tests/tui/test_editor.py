@@ -1,8 +1,10 @@
 """Which editor is opened."""
 
+from pathlib import Path
+
 import pytest
 
-from tui.editor import editor_of
+from tui.editor import command_of, editor_of
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,17 @@ from tui.editor import editor_of
 )
 def test_it_is_the_one_that_is_named(environ, command):
     assert editor_of(environ) == command
+
+
+@pytest.mark.parametrize(
+    ("editor", "line", "command"),
+    [
+        (["vim"], 12, ["vim", "+12", "/p/config.yaml"]),
+        (["/usr/bin/nano", "-w"], 3, ["/usr/bin/nano", "-w", "+3", "/p/config.yaml"]),
+        (["code", "--wait"], 7, ["code", "--wait", "--goto", "/p/config.yaml:7"]),
+        (["gedit"], 7, ["gedit", "/p/config.yaml"]),
+        (["vim"], None, ["vim", "/p/config.yaml"]),
+    ],
+)
+def test_it_goes_to_the_line_if_it_knows_how(editor, line, command):
+    assert command_of(editor, Path("/p/config.yaml"), line) == command

@@ -11,6 +11,7 @@ from tui.asking import Checked
 from tui.details import FlowRows, PropertyRows
 from tui.folders import Folder, Shelf, Watched, differs, look
 from tui.listing import file_lines, property_lines
+from tui.places import first_look
 
 
 class Asked:
@@ -208,3 +209,14 @@ def test_a_copy_differs_when_a_file_of_the_pipeline_does(folder, tmp_path):
     assert not differs(copy, folder)
     (folder / "schemas" / "score.json").unlink()
     assert differs(copy, folder)
+
+
+def test_one_looks_first_at_the_step_one_comes_from(tmp_path):
+    """Whatever is wrong elsewhere; without one, at what is wrong."""
+    folder = put(tmp_path)
+    assert first_look(look(folder)) == (1, "template")
+    assert first_look(look(folder), "score") == (2, "template")
+    change(folder, "template: score", "template: nothing")
+    assert first_look(look(folder)) == (2, "template")
+    assert first_look(look(folder), "generate") == (1, "template")
+    assert first_look(look(folder), "gone") == (2, "template")

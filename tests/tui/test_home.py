@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 
 from runs import Liveness
 from tests.tui.shown import Shown, all_kinds, row
 from tui.app import OctobatchApp
 from tui.home import Home, RunRows
 from tui.keymap import Context, keys_of
+from tui.page import Filter
 from tui.paint import Tone, bar, big, cost, share_of, state
 from tui.table import Table
 
@@ -128,6 +130,17 @@ async def test_a_second_sort_is_another(pilot):
     await pilot.press("comma")
     assert sorted(names(pilot)) == sorted(before)
     assert names(pilot) != before
+    assert "run ↓cost" in screen_of(pilot.app)
+
+
+async def test_what_is_typed_at_once_is_typed(pilot):
+    """All letters may be on their way before the line to type in has opened."""
+    for key, letter in (("slash", "/"), *((letter, letter) for letter in "dark")):
+        pilot.app.post_message(Key(key, letter))
+    await pilot.pause()
+    await pilot.pause()
+    assert pilot.app.screen.query_one(Filter).value == "dark"
+    assert not pilot.app._notifications
 
 
 async def test_the_cursor_stays_in_sight_with_its_row(pilot, source):

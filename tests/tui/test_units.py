@@ -36,7 +36,9 @@ def test_units_stand_where_the_counts_say(make_run: Make, through: Through) -> N
     index = index_of(folder)
     assert len(index) == 7
     assert found(index, "state:failed step:write") == ["u0"]
-    assert found(index, "state:failed") == ["u0", "u1"]
+    assert found(index, "state:failed") == found(index, "fail") == ["u0", "u1"]
+    assert found(index, "fail step:write") == ["u0"]
+    assert found(index, "!fail !u6") == ["u2", "u3", "u4", "u5"]
     assert found(index, "state:passed step:judge") == ["u2", "u3", "u4", "u5", "u6"]
     assert index.standing(0) == ("write", UnitState.FAILED)
     assert index.state_of(0, "judge") is UnitState.NOT_HERE
