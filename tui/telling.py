@@ -53,8 +53,12 @@ def data_of(at: StepStory) -> dict[str, Any]:
 
 
 def failing(at: StepStory) -> dict[str, str]:
-    """Return the places in the last reply that do not pass, each with the rule it breaks."""
-    return {error.path: error.rule for verdict in _still(at) for error in verdict.errors}
+    """Return the places in the last reply that do not pass, each with the rules it breaks."""
+    rules: dict[str, dict[str, None]] = {}
+    for verdict in _still(at):
+        for error in verdict.errors:
+            rules.setdefault(error.path, {})[error.rule] = None
+    return {path: ", ".join(broken) for path, broken in rules.items()}
 
 
 def raw(at: StepStory, *, numbered: bool = True) -> list[Cell]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import runs
 from runs import Run, RunPaths
 from tui.filters import Order, select
-from tui.story import story
+from tui.story import StepStory, Trouble, Verdict, story
 from tui.telling import failing
 from tui.units import UnitIndex, UnitState
 
@@ -128,3 +128,11 @@ def test_a_story_has_every_asking_and_verdict(make_run: Make, take: Take) -> Non
     assert judge.left is None
     assert write.askings[0].reply == "about u0␛[31m"
     assert told.cost_usd is not None
+
+
+def test_a_place_names_all_rules_that_it_breaks() -> None:
+    """Once each."""
+    wrong = [Trouble("$.tone", rule, "") for rule in ("kind", "brief", "kind")]
+    verdict = Verdict(1, 1, "validation", (*wrong, Trouble("$", "whole", "")), None, None)
+    at = StepStory("judge", (), (verdict,), None, None)
+    assert failing(at) == {"$.tone": "kind, brief", "$": "whole"}
