@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from tui.boxes import Box, joined, room
 from tui.paint import Cell, Part, Tone, big, span, step_bar
 from tui.snapshot import StepView
@@ -61,7 +63,12 @@ def boxes(steps: Sequence[StepView], width: int, chosen: str | None, now: dateti
 
 
 def _box(step: StepView, inner: int, now: datetime, *, chosen: bool) -> Box:
-    lines = (_funnel(step), step_bar(step, inner), _trouble(step), _now(step, now))
+    funnel, model = _funnel(step), _model(step)
+    spare = inner - sum(cell_len(part.text) for part in funnel) - cell_len(model)
+    if spare > 1:
+        funnel, model = (*funnel, Part(" " * spare), Part(model, Tone.DIM)), ""
+    trouble = _trouble(step) or (Part(model, Tone.DIM),)
+    lines = (funnel, step_bar(step, inner), trouble, _now(step, now))
     return Box(step.name, Part(" ⚑" if step.finished else "", Tone.BOLD), lines, chosen)
 
 
@@ -89,7 +96,7 @@ def _failed(step: StepView) -> Cell:
 
 
 def _trouble(step: StepView) -> Cell:
-    """Return what is asked again and what has failed, in words."""
+    """Return what is asked again and what has failed, in words; nothing if all is well."""
     soft, hard = step.counts.lost - step.counts.hard, step.counts.hard
     told = (
         (step.retrying, "again", Tone.ACCENT),
@@ -97,8 +104,7 @@ def _trouble(step: StepView) -> Cell:
         (hard, "hard", Tone.BAD),
         (step.counts.returned, "sent back", Tone.DIM),
     )
-    parts = [Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n]
-    return tuple(parts) or (Part(_model(step), Tone.DIM),)
+    return tuple(Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n)
 
 
 def _now(step: StepView, now: datetime) -> Cell:

@@ -65,10 +65,13 @@ SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
 class ChunkRows:
     """The chunks of a run as rows of a table."""
 
-    def __init__(self, chunks: Sequence[Chunk], now: Mapping[str, Counts] = NONE) -> None:
-        """Take chunks, and what is known of the rounds that are open, by chunk."""
+    def __init__(
+        self, chunks: Sequence[Chunk], now: Mapping[str, Counts] = NONE, *, emulated: bool = False
+    ) -> None:
+        """Take chunks, what is known of the rounds that are open, by chunk, and if it is paid."""
         self.chunks = chunks
         self._now = now
+        self._emulated = emulated
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -90,7 +93,7 @@ class ChunkRows:
             (Part(big(chunk.valid)),),
             (Part(big(chunk.lost), Tone.SOFT) if chunk.lost else Part("·", Tone.DIM),),
             (Part(big(whole.attempts), Tone.DIM),),
-            (Part(cost(whole.cost_usd), Tone.DIM),),
+            (Part(cost(whole.cost_usd, emulated=self._emulated), Tone.DIM),),
         )
 
 
@@ -235,7 +238,8 @@ class RunPage(Filtered):
     def _show_chunks(self, run: RunDetail) -> None:
         wanted = self._wanted(run)
         title = self.by(told_of(len(wanted), len(run.state.chunks), "chunks"))
-        self.query_one("#chunks", Table).show(ChunkRows(wanted, open_rounds(run.state)), title)
+        rows = ChunkRows(wanted, open_rounds(run.state), emulated=run.row.emulate)
+        self.query_one("#chunks", Table).show(rows, title)
 
     def _show_units(self, run: RunDetail) -> None:
         if self._units is None:

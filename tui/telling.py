@@ -70,12 +70,12 @@ def raw(at: StepStory, *, numbered: bool = True) -> list[Cell]:
     return [(Part(f"{n:>{width}}  ", Tone.DIM), *row) for n, row in enumerate(rows, 1)]
 
 
-def history(at: StepStory) -> list[Cell]:
-    """Return each asking, the oldest first, and what came of it."""
+def history(at: StepStory, *, emulated: bool = False) -> list[Cell]:
+    """Return each asking, the oldest first, and what came of it; what is emulated is not paid."""
     verdicts = {(verdict.round, verdict.attempt): verdict for verdict in at.verdicts}
     lines: list[Cell] = []
     for asking in at.askings:
-        lines.append(_asked(asking))
+        lines.append(_asked(asking, emulated=emulated))
         verdict = verdicts.get((asking.round, asking.attempt))
         if asking.error:
             lines.append((Part(f"  {asking.error}", Tone.BAD),))
@@ -132,15 +132,15 @@ def _told(verdict: Verdict) -> Iterator[Cell]:
             yield (Part("  "), *first, Part(line))
 
 
-def _asked(asking: Asking) -> Cell:
+def _asked(asking: Asking, *, emulated: bool) -> Cell:
     usage = asking.usage or {}
     said: list[str] = []
     if usage:
         said.append(f"{usage.get('input', 0):,} in, {usage.get('output', 0):,} out")
     if asking.possible_usd:
-        said.append(f"at most {cost(asking.possible_usd)}")
+        said.append(f"at most {cost(asking.possible_usd, emulated=emulated)}")
     else:
-        said.append(cost(asking.cost_usd))
+        said.append(cost(asking.cost_usd, emulated=emulated))
     return (
         Part(f"round {asking.round}, asking {asking.attempt}", Tone.BOLD),
         Part(f" · {asking.at.astimezone():%m-%d %H:%M:%S} · {asking.seconds:.1f} s", Tone.DIM),

@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -32,9 +31,6 @@ from tui.viewer import Viewer
 __all__ = ["UnitPage"]
 
 VIEWS = ("reply", "prompt", "tree", "raw", "history")
-TELLING: Mapping[str, Callable[[StepStory], list[Cell]]] = MappingProxyType(
-    {"reply": telling.reply, "raw": telling.raw, "history": telling.history}
-)
 MOST_CHILDREN = 500
 """Of one object or array in the tree; the raw view shows all."""
 UNFIT = re.compile(r"[^\w.-]+")
@@ -167,11 +163,10 @@ class UnitPage(Viewer):
         steps = self._story.steps if self._story is not None else ()
         return next((step for step in steps if step.step == self._step), None)
 
-    async def _asked(self, at: StepStory) -> ShownPrompt:
-        """Return the prompt, rendered in a thread, and once."""
+    async def _ask(self, at: StepStory) -> None:
+        """Render the prompt, in a thread, and once."""
         if self._prompt is None or self._prompt[0] is not at:
             self._prompt = at, await asyncio.to_thread(prompt_of, self._run.row.dir, at)
-        return self._prompt[1]
 
     # --- showing it
 
@@ -189,18 +184,30 @@ class UnitPage(Viewer):
             self.query_one(DataTree).show(data_of(at), failing(at))
             return
         shown = told.unit_id, at.step, self._view
-        lines = await self._lines(at)
+        if self._view == "prompt":
+            await self._ask(at)
         if at is self._at and self._view == shown[-1]:  # else something else is shown by now
-            self.query_one(Reading).show(lines, from_top=shown != self._shown)
+            self.query_one(Reading).show(self._lines(at), from_top=shown != self._shown)
             self._shown = shown
 
     def _cost(self, told: Story) -> str:
         return cost(told.cost_usd, emulated=self._run.row.emulate)
 
-    async def _lines(self, at: StepStory) -> list[Cell]:
-        if self._view == "prompt":
-            return telling.prompt(await self._asked(at))
-        return TELLING[self._view](at)
+    def _lines(self, at: StepStory) -> list[Cell]:
+        """Return the view in lines; the tree as what it shows, the prompt once it is rendered."""
+        match self._view:
+            case "prompt" if self._prompt is not None and self._prompt[0] is at:
+                return telling.prompt(self._prompt[1])
+            case "prompt":
+                return []
+            case "tree":
+                return telling.raw(at, numbered=False)
+            case "raw":
+                return telling.raw(at)
+            case "history":
+                return telling.history(at, emulated=self._run.row.emulate)
+            case _:
+                return telling.reply(at)
 
     def _show_view(self) -> None:
         tree, reading = self.query_one(DataTree), self.query_one(Reading)
@@ -252,14 +259,7 @@ class UnitPage(Viewer):
     def text(self) -> str:
         if (at := self._at) is None:
             return ""
-        if self._view == "prompt":
-            prompt = self._prompt
-            lines = telling.prompt(prompt[1]) if prompt is not None and prompt[0] is at else []
-        elif self._view == "tree":
-            lines = telling.raw(at, numbered=False)
-        else:
-            lines = TELLING[self._view](at)
-        return "".join("".join(part.text for part in line) + "\n" for line in lines)
+        return "".join("".join(part.text for part in line) + "\n" for line in self._lines(at))
 
     @property
     def file(self) -> Path:
