@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 SIZES = ((140, 42), (100, 30), (80, 24), (60, 20))
 BUSY = "NpcDialog"
-BUSY_FROM = 0.93
+BUSY_FROM = 0.85
 WITHIN_SECONDS = 240
 SCALE = 0.7
 COLOURS = 128
@@ -103,7 +103,7 @@ def _settle_in(home: Path) -> Path:
     root.mkdir()
     for config in CHECKOUT.glob("pipelines/*/config.yaml"):
         shutil.copytree(config.parent, shelf / config.parent.name)
-    os.chdir(CHECKOUT)
+    os.chdir(home)
     sys.path.insert(0, str(CHECKOUT))
     os.environ |= {
         "PREFECT_HOME": str(home / "prefect"),
@@ -227,7 +227,7 @@ async def _drawn(
 
 async def _shows(pilot: "Pilot[None]", words: str) -> None:
     """Wait until words are on the screen, and nothing moves."""
-    before = None
+    before, shown = None, ""
     for _ in range(200):
         strips = pilot.app.screen._compositor.render_strips()  # noqa: SLF001 - what a test sees
         shown = "".join(segment.text for strip in strips for segment in strip)
@@ -235,7 +235,7 @@ async def _shows(pilot: "Pilot[None]", words: str) -> None:
             return
         before = shown
         await pilot.pause(0.05)
-    raise TimeoutError(words)
+    raise TimeoutError(words, shown)
 
 
 def _draw(svg: str, to: Path) -> None:
