@@ -142,7 +142,7 @@ async def test_a_flow_run_that_is_suspended_goes_on_when_it_is_resumed(deployed,
     """As with Pause and Resume in the UI, in the middle of its work."""
     from prefect.states import Suspended
 
-    client_of_emulator.latency(emulated.url, 0.1)
+    client_of_emulator.latency(emulated.url, 0.5)
     working = asyncio.create_task(deployed.start(lane="realtime", max_units=60))
     while deployed.flow_run is None or not at_work(deployed.flow_run):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
