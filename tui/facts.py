@@ -6,7 +6,7 @@ from itertools import islice
 from shlex import quote
 
 from runs import Liveness
-from tui.fold import fold
+from tui.fold import Gutter, fold, folded
 from tui.paint import Cell, Part, Tone, big, cost, share_of, span
 from tui.snapshot import RunDetail, RunRow, StepView
 
@@ -32,7 +32,7 @@ def totals(run: RunDetail) -> tuple[Cell, ...]:
 
 
 def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
-    """Return what there is to know of a run, in lines that are meant to be so wide."""
+    """Return what there is to know of a run, in lines that are so wide at most."""
     row, tokens = run.row, run.totals.tokens
     soft, hard = run.totals.failed - run.totals.hard, run.totals.hard
     goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
@@ -72,7 +72,7 @@ def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
     for step in run.steps:
         if step.name == chosen:
             lines += _facts_of(step, emulated=row.emulate)
-    return lines
+    return folded(lines, width)
 
 
 def what_to_type(row: RunRow) -> tuple[str, str] | None:
@@ -110,4 +110,4 @@ def _facts_of(step: StepView, *, emulated: bool) -> Iterator[Cell]:
 
 
 def _fact(name: str, said: str) -> Cell:
-    return (Part(f"{name:<9} ", Tone.DIM), Part(said))
+    return Gutter(f"{name:<9} ", Tone.DIM), Part(said)

@@ -1,7 +1,6 @@
 """A file of a run, line by line, of any size: a log as it grows, or rows to look into."""
 
 import asyncio
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from tui.clean import clean
 from tui.keymap import Context
 from tui.lines import LineFile, Search
 from tui.page import Filter, Filtered, bindings
-from tui.paint import Cell, Part, Tone, crumbs, sized
+from tui.paint import Cell, Part, Tone, crumbs, logged, sized
 from tui.reading import Reading
 from tui.snapshot import Snapshot
 from tui.table import Column, Table
@@ -27,7 +26,6 @@ from tui.viewer import Viewer
 __all__ = ["FilePage", "LinePage"]
 
 COLUMNS = (Column("line", 7, right=True, rank=1), Column("", 20, wide=True))
-STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z ")
 LOOK_SECONDS = 0.5
 MOST_COPIED = 1 << 20
 """Bytes: what is longer belongs in a file."""
@@ -69,7 +67,7 @@ class LineRows:
     def cells(self, place: int) -> tuple[Cell, ...]:
         """Return a line, a cell for each of `COLUMNS`."""
         number = self.key(place)
-        return (Part(f"{number + 1:,}", Tone.DIM),), toned(self.search.file.line(number))
+        return (Part(f"{number + 1:,}", Tone.DIM),), logged(self.search.file.line(number))
 
 
 class FilePage(Viewer, Filtered):
@@ -249,12 +247,3 @@ class LinePage(Viewer):
             if isinstance(value, (dict, list)):
                 line = dumps(value, pretty=True)
         return clean(line.decode("utf-8", "replace"), lines=True)
-
-
-def toned(line: str) -> Cell:
-    """Return a line of a log: when, what, and what there is to know of it."""
-    if not STAMP.match(line):
-        return (Part(line),)
-    at, _, rest = line.partition(" ")
-    what, _, more = rest.partition(" ")
-    return Part(f"{at} ", Tone.DIM), Part(f"{what} ", Tone.BOLD), Part(more)

@@ -1,5 +1,6 @@
 """How things are written: words, numbers and bars, each with a tone besides."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +19,7 @@ __all__ = [
     "big",
     "cost",
     "crumbs",
+    "logged",
     "share",
     "share_of",
     "sized",
@@ -58,6 +60,7 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FULL, PARTLY, EMPTY = "━", "╍", "─"
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TINY = Decimal("0.0001")
+_STAMP = re.compile(r"\d{4}-(\d\d-\d\dT\d\d:\d\d:\d\d)[\d.]*Z ")
 THOUSAND, MILLION = 1_000, 1_000_000
 
 
@@ -100,6 +103,15 @@ def sized(size: int) -> str:
             break
         number /= THOUSAND
     return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def logged(line: str) -> Cell:
+    """Return a line of a log: when, in UTC and to the second, what, and what is known of it."""
+    stamp = _STAMP.match(line)
+    if stamp is None:
+        return (Part(line),)
+    what, _, more = line[stamp.end() :].partition(" ")
+    return Part(f"{stamp[1]}Z ", Tone.DIM), Part(f"{what} ", Tone.BOLD), Part(more)
 
 
 def crumbs(*places: str) -> Cell:

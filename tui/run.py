@@ -26,7 +26,7 @@ from tui.folders import Folder, Watched, look
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
-from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, state
+from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, logged, state
 from tui.part import PartPage
 from tui.roster import UnitRows, columns
 from tui.snapshot import RunDetail, Snapshot
@@ -197,7 +197,7 @@ class RunPage(Filtered):
         else:
             self._show_chunks(run)
         self.query_one("#ticker", Line).show_lines(
-            [(Part(line, Tone.DIM),) for line in run.log[-TICKER_LINES:]]
+            [_dim(logged(line)) for line in run.log[-TICKER_LINES:]]
         )
         side = self.query_one("#facts", Line)
         side.show_lines(facts(run, self._step, side.size.width or SIDE))
@@ -396,6 +396,10 @@ class RunPage(Filtered):
             self._chosen.set()
         else:
             super().action_sort()
+
+
+def _dim(cell: Cell) -> Cell:
+    return tuple(Part(part.text, Tone.DIM) for part in cell)
 
 
 def _choose(units: UnitIndex, state: RunState, words: str, order: Order) -> tuple[bool, Selection]:

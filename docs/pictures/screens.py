@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 SIZES = ((140, 42), (100, 30), (80, 24), (60, 20))
 BUSY = "NpcDialog"
-BUSY_FROM = 0.85
+BUSY_FROM = 0.95
 WITHIN_SECONDS = 240
 SCALE = 0.7
 COLOURS = 128
@@ -62,7 +62,7 @@ WAIT = "…"
 """What follows it among keys is no key: it is waited for."""
 DONE = 5
 """The run of 60 units, of which some have failed honestly."""
-FAILED = ("u", *"/state:failed", "enter", "home", "enter")
+FAILED = ("u", *"/fail", "enter", "home", "enter")
 SCREENS = {
     "home": Shot(("escape",), "paused", run=None),
     "run": Shot((), "valid/in|╭─"),
@@ -71,7 +71,7 @@ SCREENS = {
     "unit-history": Shot((*FAILED, "i"), "openai/", run=DONE),
     "log": Shot(("l",), "chunk_closed"),
     "files": Shot(("f",), "MANIFEST.json"),
-    "pipelines": Shot(("p",), r"✓ fine(?!.*reading on)", run=None),
+    "pipelines": Shot(("p",), r"^(?!.*reading on).*✓ fine", run=None),
     "pipeline": Shot(("p", "…✓ fine", "end", "enter"), "generate", run=None),
     "help": Shot(("question_mark",), "Escape leads back"),
     "palette": Shot(("ctrl+p",), "Search"),
@@ -169,7 +169,7 @@ def _emulator(root: Path) -> Generator[str]:
     from providers.emulator import client
 
     url = client.start(root)
-    client.latency(url, 0.2)
+    client.latency(url, 0.5)
     try:
         yield url
     finally:
