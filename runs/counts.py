@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from runs.state import RunState
 
 __all__ = ["ANSWERED", "Counts", "Totals", "current_step", "hinted", "merged", "open_rounds"]
-__all__ += ["step_counts", "summed", "total_usd", "totals"]
+__all__ += ["passed_all", "step_counts", "summed", "total_usd", "totals"]
 
 
 ANSWERED = frozenset({"schema_validation", "validation", "truncated", "refused"})
@@ -170,7 +170,7 @@ def totals(state: "RunState") -> Totals:
     last = state.steps[-1].name
     return Totals(
         units=sum(chunk.units for chunk in chunks),
-        valid=sum(_through(chunk, last, under_way.get(chunk.name)) for chunk in chunks),
+        valid=sum(passed_all(chunk, last, under_way.get(chunk.name)) for chunk in chunks),
         failed=work.lost,
         hard=work.hard,
         attempts=work.attempts,
@@ -182,8 +182,14 @@ def totals(state: "RunState") -> Totals:
     )
 
 
-def _through(chunk: "Chunk", last: str, under_way: Counts | None) -> int:
-    """Return how many units of a chunk have passed the last step, others of it may not have yet."""
+def passed_all(chunk: "Chunk", last: str, under_way: Counts | None) -> int:
+    """Return how many units of a chunk have passed every step; others of it may still be about to.
+
+    Args:
+        chunk: wherever it stands.
+        last: the last step.
+        under_way: what is known of its open round, if anything is.
+    """
     if chunk.terminal:
         return chunk.valid
     rounds = [chunk.counts[last]] if last in chunk.counts else []

@@ -45,7 +45,7 @@ class OctobatchApp(App[None]):
 
     TITLE = "octobatch"
     CSS_PATH = "octobatch.tcss"
-    COMMANDS = App.COMMANDS | {Commands}
+    COMMANDS = {Commands}  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
 

@@ -84,8 +84,7 @@ def _run(run: RunDetail, snapshot: Snapshot, width: int) -> Iterator[Cell]:
     yield from facts(run, None, width)
     yield from ((Part(line, Tone.DIM),) for line in run.log[-LOG_LINES:])
     yield ()
-    chunks, known = [*run.state.chunks.values()], open_rounds(run.state)
-    yield from _table(CHUNKS, ChunkRows(chunks, known, emulated=run.row.emulate), width)
+    yield from _table(CHUNKS, ChunkRows([*run.state.chunks.values()], run.state), width)
 
 
 def _table(columns: Sequence[Column], rows: Rows, width: int) -> Iterator[Cell]:

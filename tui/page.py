@@ -45,14 +45,17 @@ class Line(Static):
         self.show_lines([tuple(part for cell in cells for part in cell)])
 
     def show_lines(self, lines: Sequence[Cell]) -> None:
-        """Show lines, one below the other."""
-        text = Text(no_wrap=True, overflow="ellipsis", end="")
-        for number, cell in enumerate(lines):
-            text.append("\n" if number else "")
-            for part in cell:
-                style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
-                text.append(part.text, style)
-        self.update(text)
+        """Show lines, one below the other; what does not fit is cut off with a mark."""
+        end = Text("\n", no_wrap=True, overflow="ellipsis", end="")
+        self.update(end.join(map(self._text, lines)))
+
+    def _text(self, cell: Cell) -> Text:
+        text = Text()
+        for part in cell:
+            style = self.get_component_rich_style(f"line--{part.tone}", partial=True)
+            text.append(part.text, style)
+        text.rstrip()  # a space beyond the width is nothing that is cut off
+        return text
 
 
 class Heading(Line):

@@ -1,4 +1,4 @@
-"""What the command palette finds: whatever a key does here, and every run by its name."""
+"""What the command palette finds: what keys do here, runs by their names, what Textual can do."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,17 +25,17 @@ class Offer(NamedTuple):
 
 
 class Commands(Provider):
-    """Keys of the screen that is in front, and runs."""
+    """Keys of the screen that is in front, runs, and what Textual itself can do: in this order."""
 
     async def discover(self) -> Hits:
-        """Yield what the keys do."""
-        for offer in self._keys():
+        """Yield what the keys do, and what Textual can."""
+        for offer in (*self._keys(), *self._system()):
             yield DiscoveryHit(Content(offer.name), offer.do, offer.name, offer.says)
 
     async def search(self, query: str) -> Hits:
         """Yield what matches."""
         matcher = self.matcher(query)
-        for offer in (*self._keys(), *self._runs()):
+        for offer in (*self._keys(), *self._runs(), *self._system()):
             if (score := matcher.match(f"{offer.name} {offer.says}")) > 0:
                 yield Hit(score, Content(offer.name), offer.do, offer.name, offer.says)
 
@@ -50,3 +50,7 @@ class Commands(Provider):
         app = cast("OctobatchApp", self.app)
         for row in app.snapshot.rows if app.snapshot is not None else ():
             yield Offer(row.name, f"Open this run: {row.liveness}.", partial(app.go_to, row.dir))
+
+    def _system(self) -> Iterator[Offer]:
+        for told in self.app.get_system_commands(self.screen):
+            yield Offer(told.title, told.help, told.callback)

@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 
 from pipelines.folder import CONFIG
-from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds
+from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds, passed_all
 from tui.clean import clean
 from tui.context import context
 from tui.editor import edit
@@ -65,13 +65,12 @@ SORTS: tuple[tuple[str, Callable[[Chunk], float]], ...] = (
 class ChunkRows:
     """The chunks of a run as rows of a table."""
 
-    def __init__(
-        self, chunks: Sequence[Chunk], now: Mapping[str, Counts] = NONE, *, emulated: bool = False
-    ) -> None:
-        """Take chunks, what is known of the rounds that are open, by chunk, and if it is paid."""
+    def __init__(self, chunks: Sequence[Chunk] = (), state: RunState | None = None) -> None:
+        """Take some chunks of a run."""
         self.chunks = chunks
-        self._now = now
-        self._emulated = emulated
+        self._now = open_rounds(state) if state is not None else NONE
+        self._last = state.steps[-1].name if state is not None else ""
+        self._emulated = state is not None and state.spec.emulate
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -90,7 +89,7 @@ class ChunkRows:
             (Part(clean(chunk.name)),),
             _stage(chunk),
             (Part(big(chunk.items)),),
-            (Part(big(chunk.valid)),),
+            (Part(big(passed_all(chunk, self._last, self._now.get(chunk.name)))),),
             (Part(big(chunk.lost), Tone.SOFT) if chunk.lost else Part("·", Tone.DIM),),
             (Part(big(whole.attempts), Tone.DIM),),
             (Part(cost(whole.cost_usd, emulated=self._emulated), Tone.DIM),),
@@ -151,8 +150,8 @@ class RunPage(Filtered):
                 yield Line(id="boxes")
                 yield Table(COLUMNS, StepRows((), self.octobatch.now(), int), id="steps")
                 yield Filter(f"filter {CHUNK_WORDS}")
-                yield Table(CHUNKS, ChunkRows(()), id="chunks")
-                yield Table((), ChunkRows(()), id="units")
+                yield Table(CHUNKS, ChunkRows(), id="chunks")
+                yield Table((), ChunkRows(), id="units")
                 yield Line(id="ticker")
             with Vertical(id="side"):
                 yield Otto()
@@ -211,7 +210,7 @@ class RunPage(Filtered):
         )
         ways = "F shows its files, L its log."
         lines: list[Cell] = [(Part(why),), (), (Part(ways, Tone.DIM),)]
-        self.query_one("#unread", Line).show_lines(folded(lines, self.size.width - 5))
+        self.query_one("#unread", Line).show_lines(folded(lines, self.size.width - 4))
 
     def _show_flow(self, run: RunDetail, snapshot: Snapshot) -> None:
         drawn, rows = self.query_one("#boxes", Line), self.query_one("#steps", Table)
@@ -238,8 +237,7 @@ class RunPage(Filtered):
     def _show_chunks(self, run: RunDetail) -> None:
         wanted = self._wanted(run)
         title = self.by(told_of(len(wanted), len(run.state.chunks), "chunks"))
-        rows = ChunkRows(wanted, open_rounds(run.state), emulated=run.row.emulate)
-        self.query_one("#chunks", Table).show(rows, title)
+        self.query_one("#chunks", Table).show(ChunkRows(wanted, run.state), title)
 
     def _show_units(self, run: RunDetail) -> None:
         if self._units is None:

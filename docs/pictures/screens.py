@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 SIZES = ((140, 42), (100, 30), (80, 24), (60, 20))
 BUSY = "NpcDialog"
-BUSY_FROM = 0.95
+BUSY_FROM = 0.7
 WITHIN_SECONDS = 240
 SCALE = 0.7
 COLOURS = 128
@@ -44,7 +44,7 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 QUIET += ("--disable-background-networking", "--disable-component-update", "--hide-scrollbars")
 FAULTS = (
     {"match": "POST", "share": 0.02, "do": "status", "status": 429, "retry_after": 1},
-    {"match": "POST", "share": 0.02, "do": "truncate"},
+    {"match": "POST", "share": 0.2, "do": "truncate"},
 )
 """Besides what the rehearsal has wrong."""
 

@@ -43,3 +43,14 @@ async def test_a_run_is_opened_by_its_name_from_anywhere(pilot):
     await comes(pilot, lambda: isinstance(pilot.app.screen, RunPage))
     await comes(pilot, lambda: "Others_2" in screen_of(pilot.app).splitlines()[0])
     assert len(pilot.app.screen_stack) == 3
+
+
+async def test_ours_come_before_what_textual_can_do(pilot):
+    """Which is found as well."""
+    await pilot.press("ctrl+p")
+    await comes(pilot, lambda: "Files (F)" in screen_of(pilot.app))
+    offers = [line.strip() for line in screen_of(pilot.app).splitlines()[6:] if line.strip()]
+    assert offers[0] == "Open (⏎)"
+    await pilot.press(*"theme")
+    await comes(pilot, lambda: "Change the current theme" in screen_of(pilot.app))
+    assert screen_of(pilot.app).count("Change the current theme") == 1

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from runs import Run, RunPaths
+from runs import Counts, Run, RunPaths
 from tests.tui.test_home import screen_of
 from tui.app import OctobatchApp
 from tui.home import Home
@@ -178,3 +178,14 @@ async def test_a_run_that_cannot_be_read_says_why(make_run, through):
         journal.write_bytes(journal.read_bytes()[1:])
         await comes(pilot, lambda: "chunk_000" in screen_of(app))
         assert "cannot be read" not in screen_of(app)
+
+
+async def test_a_chunk_shows_how_many_are_valid_while_others_are_on_their_way(make_run, take):
+    folder = make_run("open", units=4, chunk_size=4)
+    with closing(Run.open(folder)) as run:
+        take(run, "chunk_000", "write")
+        run.hint({"chunk_000": ("judge", Counts(entered=4, valid=3))}, force=True)
+        [chunk] = run.state.chunks.values()
+        rows = ChunkRows([chunk], run.state)
+    said = ["".join(part.text for part in cell) for cell in rows.cells(0)]
+    assert said[:5] == ["chunk_000", "judge pending", "4", "3", "·"]
