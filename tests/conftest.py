@@ -1,13 +1,9 @@
 """What every test stands on: its own runs folder, no keys, no network but loopback."""
 
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-from providers.emulator import client
 
 # Machines are shared: how long an example takes says nothing of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,10 +45,3 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
     return root
-
-
-def forget_children() -> None:
-    """Take leave of stopped emulators, or their values warn when Python ends."""
-    for child in client._started:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(5)

@@ -107,6 +107,10 @@ def stop(root: Path) -> bool:
             os.kill(pid, kind)
         if _comes_true(lambda: home.holder() is None, within=STOP_SECONDS):
             break
+    for child in _started:
+        if child.pid == pid:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_SECONDS)
     _started[:] = [child for child in _started if child.poll() is None]
     return True
 

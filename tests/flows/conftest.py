@@ -22,7 +22,6 @@ from flows import server, settings
 from flows.cli.main import main
 from providers.emulator import client as emulator
 from runs import Counts, Run, RunSpec, RunView, Status, StepSpec
-from tests.conftest import forget_children
 
 LOOK_SECONDS = 0.02
 CHECKOUT = Path(__file__).parents[2]
@@ -145,7 +144,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     emulator.start(root)
     yield root
     emulator.stop(root)
-    forget_children()
 
 
 @pytest.fixture
@@ -267,7 +265,6 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         yield there
     finally:
         emulator.stop(root)
-        forget_children()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREFECT_HOME", str(home))
             server.stop()

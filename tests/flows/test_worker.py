@@ -22,7 +22,6 @@ import pytest
 import runs
 from providers.emulator import client as emulator
 from runs import Liveness, Run, RunView, Status
-from tests.conftest import forget_children
 
 pytestmark = [pytest.mark.cold, pytest.mark.timeout(600)]
 
@@ -225,7 +224,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
         station.stop(station.worker)
         station.stop(station.server)
         emulator.stop(root)
-        forget_children()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import pytest
 
 from providers.emulator import client
-from tests.conftest import forget_children
 from tests.providers.contracts import CONTRACTS, OPENAI, Contract
 
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
@@ -116,7 +115,6 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     client.start(root)
     yield root
     client.stop(root)
-    forget_children()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from runs import Run, RunSpec, StepSpec
 from tasks.create import create_run
 from tasks.opening import opened
 from tasks.order import in_order
-from tests.conftest import forget_children
 from tests.tasks.mill import write_mill
 
 CONFIG = """\
@@ -36,7 +35,6 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     client.start(root)
     yield root
     client.stop(root)
-    forget_children()
 
 
 @pytest.fixture
