@@ -102,7 +102,7 @@ def _trouble(step: StepView) -> Cell:
         (step.retrying, "again", Tone.ACCENT),
         (soft, "failed", Tone.SOFT),
         (hard, "hard", Tone.BAD),
-        (step.counts.returned, "sent back", Tone.DIM),
+        (step.counts.returned, "back", Tone.DIM),
     )
     return tuple(Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n)
 

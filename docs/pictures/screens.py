@@ -44,7 +44,8 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 QUIET += ("--disable-background-networking", "--disable-component-update", "--hide-scrollbars")
 FAULTS = (
     {"match": "POST", "share": 0.02, "do": "status", "status": 429, "retry_after": 1},
-    {"match": "POST", "share": 0.2, "do": "truncate"},
+    {"match": "POST", "share": 0.02, "do": "truncate"},
+    {"match": "POST", "share": 0.02, "do": "refuse"},
 )
 """Besides what the rehearsal has wrong."""
 
@@ -66,7 +67,7 @@ FAILED = ("u", *"/fail", "enter", "home", "enter")
 SCREENS = {
     "home": Shot(("escape",), "paused", run=None),
     "run": Shot((), "valid/in|╭─"),
-    "units": Shot(("u",), "passed at"),
+    "units": Shot(("u",), "(passed|answered|waiting) at"),
     "unit": Shot(FAILED, "round", run=DONE),
     "unit-history": Shot((*FAILED, "i"), "openai/", run=DONE),
     "log": Shot(("l",), "chunk_closed"),

@@ -197,6 +197,11 @@ def test_rows_are_about_as_wide():
         "9 min (usual 12).",
     ]
     assert balanced("Otto is orchestrating…", 30) == "Otto is orchestrating…"
+    assert balanced("Otto is orchestrating… 189 under way.", 30).split("\n") == [
+        "Otto is orchestrating…",
+        "189 under way.",
+    ]
+    assert balanced("", 30) == ""
 
 
 def test_no_line_names_a_key_that_does_nothing():

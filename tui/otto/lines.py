@@ -183,10 +183,15 @@ def news(events: Iterable[Event]) -> str | None:
 
 def balanced(line: str, width: int) -> str:
     """Return a line on as few rows as a width allows, all about as wide."""
-    rows = len(list(fold(line, width)))
-    narrower = (list(fold(line, less)) for less in range(max(1, cell_len(line) // rows), width + 1))
-    best = next((one for one in narrower if len(one) <= rows), [line])
+    widest = list(fold(line, width))
+    least = max(1, cell_len(line) // max(1, len(widest)))
+    narrower = (list(fold(line, less)) for less in range(least, width))
+    best = next((one for one in narrower if len(one) <= len(widest) and _keeps_words(one)), widest)
     return "\n".join(row.rstrip() for row in best)
+
+
+def _keeps_words(rows: list[str]) -> bool:
+    return all(row.endswith(" ") for row in rows[:-1])
 
 
 def _line(*sentences: str) -> str:
