@@ -107,7 +107,7 @@ def test_a_step_worries_him_that_lets_few_units_through(counts, line):
 
 
 def test_a_reason_is_named_that_is_one():
-    """Not one of another step, nor a fault for what a model said."""
+    """Not one of another step, nor a fault for what a model said, nor one that is rare."""
     counts = Counts(entered=100, valid=75, failed={"validation": 25}, attempts=100)
     run = detail(steps=(step("score", counts=counts),))
     fault = Reason("score", "provider", "429", "too many requests", 3)
@@ -115,6 +115,8 @@ def test_a_reason_is_named_that_is_one():
     assert said(replace(run, reasons=(other, fault))) == "score rejects 1 in 4."
     named = said(replace(run, reasons=(other, fault, replace(TONE, message=""))))
     assert named == "score rejects 1 in 4: enum."
+    rare = replace(TONE, units=12)
+    assert said(replace(run, reasons=(rare,))) == "score rejects 1 in 4."
 
 
 def test_calls_under_way_are_counted():

@@ -36,6 +36,8 @@ class Trouble(NamedTuple):
     """What it does to them: rejects, asks again, fails."""
     share: float
     """Of units, or of askings, 0 to 1."""
+    times: int
+    """How often it did so."""
 
 
 def worst(run: RunDetail) -> Trouble | None:
@@ -62,7 +64,7 @@ def _troubles(step: StepView) -> list[Trouble]:
         ("asks again", counts.retries, counts.attempts),
     )
     return [
-        Trouble(step.name, does, part / whole)
+        Trouble(step.name, does, part / whole, part)
         for does, part, whole in parts
         if whole >= LEAST_ASKED and part / whole >= MUCH
     ]
@@ -127,7 +129,8 @@ def worry(run: RunDetail) -> str:
     by_answer = bad.does != "fails"
     mine = (why for why in run.reasons if why.step == bad.step)
     why = next((why for why in mine if (why.failure in ANSWERED) is by_answer), None)
-    return _line(f"{said}: {_said(why)}" if why is not None else f"{said}.")
+    explains = why is not None and why.units >= bad.times / 2  # most were sent back otherwise
+    return _line(f"{said}: {_said(why)}" if why is not None and explains else f"{said}.")
 
 
 def wait(run: RunDetail) -> str:
