@@ -104,7 +104,8 @@ def _trouble(step: StepView) -> Cell:
         (hard, "hard", Tone.BAD),
         (step.counts.returned, "back", Tone.DIM),
     )
-    return tuple(Part(f"{big(n)} {word}  ", tone) for n, word, tone in told if n)
+    parts = [Part(f"{big(n)} {word}", tone) for n, word, tone in told if n]
+    return tuple(part for one in parts for part in (Part("  "), one))[1:]
 
 
 def _now(step: StepView, now: datetime) -> Cell:
