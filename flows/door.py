@@ -21,10 +21,10 @@ from flows.launching import launch_of
 from flows.notify import notify
 from flows.spool import spooled
 from pipelines import Launch, Pipeline
-from pipelines.leaving import leave
 from runs import RunView, Status, totals
 from tasks.create import create_run
 from tasks.crowd import crowded
+from tasks.leaving import leave
 from tasks.ready import make_ready
 from tasks.withholding import plainly
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from flows.cli import run
 from flows.cli.main import main
-from pipelines.leaving import leaving
+from tasks.leaving import leaving
 
 if __name__ == "__main__":
     leaving(partial(main, command=run.command))

@@ -16,13 +16,13 @@ from dotenv import load_dotenv
 
 import pipelines
 from pipelines import Launch, Pipeline, Scope, Step, Unit
-from pipelines.leaving import leaving
 from providers.errors import ProviderError
 from tasks.brake import Brake
 from tasks.choose import choose
 from tasks.compute import children
 from tasks.desk import opened_desk
 from tasks.errors import TaskError
+from tasks.leaving import leaving
 from tasks.purse import Purse
 from tasks.work import Due, Invalid, Nowhere, Open, Outcome, Returned, Skipped, Valid
 

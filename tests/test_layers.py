@@ -36,3 +36,9 @@ def test_importing_a_package_loads_nothing_heavy(package):
 def test_a_package_loads_no_layer_it_may_not_know(package, strangers):
     """pipelines, runs and providers are independent; tasks never reaches up."""
     assert not _modules_after(f"import {package}") & strangers
+
+
+@pytest.mark.parametrize("package", ["flows.cli", "tui.app"])
+def test_what_reads_pipelines_is_loaded_when_it_is_needed(package):
+    """It takes as long as all else together: commands and the first screen are there without it."""
+    assert not _modules_after(f"import {package}") & {"pipelines", "pydantic", "jinja2"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,6 +36,8 @@ __all__ = ["OctobatchApp"]
 
 Action: TypeAlias = str | tuple[str, str, tuple[object, ...]]
 """As it is written, or as Textual takes it apart: of whom it is asked, its name, its parameters."""
+AHEAD, AHEAD_SECONDS = ("tui.chosen", "tui.unit", "tui.pipelines"), 0.5
+"""What takes a while to import, and when that is done after the first screen is there."""
 PICTURE = "Screenshot"
 OURS = frozenset({"Keys", "Quit"})
 """What our own keys do is found by them."""
@@ -135,11 +138,19 @@ class OctobatchApp(App[None]):
             self._show(message.snapshot, message.events)
 
     def _show(self, snapshot: Snapshot, events: tuple[Event, ...] = ()) -> None:
+        if self.snapshot is None:
+            self.set_timer(AHEAD_SECONDS, self._import_ahead)
         self.snapshot = snapshot
         if snapshot.run is not None:
             self.stage.play(snapshot.run, events, self._on_with_otto)
         if isinstance(self.screen, Page):
             self.screen.show(snapshot)
+
+    @work(thread=True, group="ahead")
+    def _import_ahead(self) -> None:
+        """Import what other screens need while one looks at the first: that is there sooner so."""
+        for module in AHEAD:
+            import_module(module)
 
     def _on_with_otto(self) -> None:
         """Show what Otto does now that time has passed."""

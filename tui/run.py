@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,26 +13,23 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 
-from pipelines.folder import CONFIG
 from runs import Chunk, Counts, Liveness, RunPaths, RunState, open_rounds, passed_all
 from tui.clean import clean
-from tui.context import context
-from tui.editor import edit
 from tui.facts import facts, totals
 from tui.filters import Order, Selection, select
 from tui.flow import COLUMNS, StepRows, boxes
 from tui.fold import folded
-from tui.folders import Folder, Watched, look
 from tui.keymap import Context
 from tui.otto.widget import Form, Otto, OttoLine
 from tui.page import Filter, Filtered, Line, bindings
 from tui.paint import AT_WORK, Cell, Part, Tone, big, cost, crumbs, logged, state
-from tui.part import PartPage
 from tui.roster import UnitRows, columns
 from tui.snapshot import RunDetail, Snapshot
 from tui.table import Column, Table
-from tui.unit import UnitPage
 from tui.units import UnitIndex
+
+if TYPE_CHECKING:
+    from tui.chosen import ChosenStep
 
 __all__ = ["CHUNKS", "ChunkRows", "RunPage", "all_of"]
 
@@ -319,26 +316,22 @@ class RunPage(Filtered):
         self._with_step(self._edit)
 
     @work(exclusive=True, group="step")
-    async def _with_step(self, do: Callable[[Watched, Folder, int], object]) -> None:
+    async def _with_step(self, do: "Callable[[ChosenStep], object]") -> None:
         """Read the pipeline in a thread, and do something with the step in it."""
-        if (run := self._run) is None:
-            return
-        watched = Watched.of_run(self._dir, run.state.spec.pipeline)
-        folder = await asyncio.to_thread(look, watched.path, frozen=watched.frozen)
-        names = [section.name for section in folder.sections]
-        do(watched, folder, names.index(self._step) if self._step in names[1:] else 0)
+        from tui.chosen import ChosenStep  # whatever reads pipelines takes long to import
 
-    def _copy(self, _: Watched, folder: Folder, place: int) -> None:
-        self.octobatch.copy(context(folder, place))
+        if (run := self._run) is not None:
+            pipeline = run.state.spec.pipeline
+            do(await asyncio.to_thread(ChosenStep.of, self._dir, pipeline, self._step))
 
-    def _edit(self, _: Watched, folder: Folder, place: int) -> None:
-        edit(self.octobatch, folder, template_of(folder, place) or CONFIG)
+    def _copy(self, chosen: "ChosenStep") -> None:
+        chosen.copy(self.octobatch)
 
-    def _show_template(self, watched: Watched, folder: Folder, place: int) -> None:
-        if (name := template_of(folder, place)) is None:
-            self.octobatch.say("This step has no template.")
-        else:
-            self.app.push_screen(PartPage(watched, place, name, run=self._dir))
+    def _show_template(self, chosen: "ChosenStep") -> None:
+        chosen.show_template(self.octobatch)
+
+    def _edit(self, chosen: "ChosenStep") -> None:
+        chosen.edit(self.octobatch)
 
     def action_facts(self) -> None:
         """Show what there is to know, or not: beside the tables, or instead of them."""
@@ -378,6 +371,8 @@ class RunPage(Filtered):
 
     def action_open(self) -> None:
         """Show the units of a chunk, or one of them."""
+        from tui.unit import UnitPage  # it reads pipelines, too
+
         rows, key = self.main.rows, self.main.key
         if isinstance(rows, UnitRows) and isinstance(key, int) and self._run is not None:
             self.app.push_screen(UnitPage(self._run, rows, key))
@@ -410,9 +405,3 @@ def told_of(shown: int, all_: int, what: str) -> str:
     if shown == all_ == 1:
         what = what.removesuffix("s")
     return f"{shown:,} {what}" if shown == all_ else f"{shown:,} of {all_:,} {what}"
-
-
-def template_of(folder: Folder, place: int) -> str | None:
-    """Return the template of a step, from the pipeline's folder on; None if it has none."""
-    template = folder.sections[place].get("template")
-    return template.file if template is not None else None

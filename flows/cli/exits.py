@@ -3,7 +3,6 @@
 from enum import IntEnum
 
 from flows.errors import BadRequest, ServerError
-from pipelines import PipelineError, PipelineNotFound, UnknownStep
 from providers.errors import BadAddress, BadRegistry, MissingKey, ProviderError, UnknownProvider
 from runs import RunError, disk_trouble
 from tasks.errors import TaskError
@@ -26,6 +25,8 @@ class Exit(IntEnum):
 
 def exit_of(error: Exception) -> Exit:
     """Return the exit code that `error` stands for."""
+    from pipelines import PipelineError, PipelineNotFound, UnknownStep  # half of a command's start
+
     match error:
         case PipelineError() | PipelineNotFound() | UnknownStep():
             return Exit.BAD_INPUT

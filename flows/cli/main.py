@@ -29,7 +29,7 @@ from flows.cli import (
 )
 from flows.cli.exits import Exit, exit_of
 from flows.settings import read_dotenv
-from pipelines.leaving import leaving
+from tasks.leaving import leaving
 
 __all__ = ["enter", "main", "octobatch"]
 
