@@ -19,7 +19,7 @@ COLUMNS = (
     Column("valid/in", 13, right=True),
     Column("again", 6, right=True, rank=2),
     Column("failed", 6, right=True, rank=1),
-    Column("now", 26, rank=4),
+    Column("now", 34, rank=4),
     Column("model", 20, rank=3),
 )
 
@@ -51,7 +51,7 @@ class StepRows:
             _funnel(step),
             (Part(big(step.retrying), Tone.ACCENT) if step.retrying else Part("·", Tone.DIM),),
             _failed(step),
-            _now(step, self._now),
+            _now(step, _since(step, self._now)),
             (Part(_model(step), Tone.DIM),),
         )
 
@@ -67,8 +67,11 @@ def _box(step: StepView, inner: int, now: datetime, *, chosen: bool) -> Box:
     spare = inner - sum(cell_len(part.text) for part in funnel) - cell_len(model)
     if spare > 1:
         funnel, model = (*funnel, Part(" " * spare), Part(model, Tone.DIM)), ""
-    trouble = _trouble(step) or (Part(model, Tone.DIM),)
-    lines = (funnel, step_bar(step, inner), trouble, _now(step, now))
+    trouble, since = _trouble(step), _since(step, now)
+    if since and not trouble:  # there is a line for it
+        trouble, since = (Part(f"in batches for {since}", Tone.DIM),), ""
+    trouble = trouble or (Part(model, Tone.DIM),)
+    lines = (funnel, step_bar(step, inner), trouble, _now(step, since))
     return Box(step.name, Part(" ⚑" if step.finished else "", Tone.BOLD), lines, chosen)
 
 
@@ -108,14 +111,18 @@ def _trouble(step: StepView) -> Cell:
     return tuple(part for one in parts for part in (Part("  "), one))[1:]
 
 
-def _now(step: StepView, now: datetime) -> Cell:
+def _since(step: StepView, now: datetime) -> str:
+    """Return for how long a batch has been out; nothing if none is."""
+    return span(now - step.since) if step.since is not None else ""
+
+
+def _now(step: StepView, since: str) -> Cell:
     """Return what is under way."""
     if step.processing:
         pending = f" / {big(step.pending)} pending" if step.pending else ""
-        since = f", {span(now - step.since)}" if step.since is not None else ""
         return (
             Part(f"{big(step.processing)} processing", Tone.LIVE),
-            Part(f"{pending}{since}", Tone.DIM),
+            Part(f"{pending}, {since}" if since else pending, Tone.DIM),
         )
     if step.in_flight:
         return (Part(f"{big(step.in_flight)} in flight", Tone.LIVE),)
