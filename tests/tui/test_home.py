@@ -137,8 +137,10 @@ async def test_what_is_typed_at_once_is_typed(pilot):
     """All letters may be on their way before the line to type in has opened."""
     for key, letter in (("slash", "/"), *((letter, letter) for letter in "dark")):
         pilot.app.post_message(Key(key, letter))
-    await pilot.pause()
-    await pilot.pause()
+    for _ in range(100):
+        if pilot.app.screen.query_one(Filter).value == "dark":
+            break
+        await pilot.pause(0.02)
     assert pilot.app.screen.query_one(Filter).value == "dark"
     assert not pilot.app._notifications
 
