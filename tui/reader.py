@@ -25,6 +25,8 @@ One that was published before, or has the number 0, comes with what there is to 
 
 ARCHIVE = "_archive"
 ACTIVE_SECONDS = 0.5
+OPEN_SECONDS = 0.8
+"""While the open run stands still: one goes on with it elsewhere, and sees it here at once."""
 IDLE_SECONDS = 1.0
 UNFOCUSED_SECONDS = 5.0
 GOES_ON = frozenset({Liveness.ACTIVE, Liveness.STUCK})
@@ -96,8 +98,9 @@ class Reader:
         if not self._focused:
             return UNFOCUSED_SECONDS
         rows = self._last.rows if self._last else ()
-        active = self._opened is not None or any(r.liveness in GOES_ON for r in rows)
-        return ACTIVE_SECONDS if active else IDLE_SECONDS
+        if any(row.liveness in GOES_ON for row in rows):
+            return ACTIVE_SECONDS
+        return IDLE_SECONDS if self._opened is None else OPEN_SECONDS
 
     def look(self) -> Snapshot:
         """Look now; publish and return what there is to see."""

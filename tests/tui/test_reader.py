@@ -14,7 +14,7 @@ import pytest
 import tui.reader
 from runs import Liveness, Run, RunPaths, Status, create
 from tui.diff import ChunkMoved, Event, LookFailed, RunAppeared, UnitsFailed
-from tui.reader import IDLE_SECONDS, UNFOCUSED_SECONDS, Reader
+from tui.reader import IDLE_SECONDS, OPEN_SECONDS, UNFOCUSED_SECONDS, Reader
 from tui.snapshot import Snapshot
 
 Make = Callable[..., Path]
@@ -137,6 +137,9 @@ def test_who_does_not_look_reads_less_often(make_run: Make) -> None:
     reader = reader_of(folder)
     reader.look()
     assert reader.pace_seconds == IDLE_SECONDS
+    reader.open(folder)
+    reader.look()
+    assert reader.pace_seconds == OPEN_SECONDS < IDLE_SECONDS
     reader.focus(False)
     assert reader.pace_seconds == UNFOCUSED_SECONDS
     reader.focus(True)
