@@ -102,6 +102,8 @@ def _dump(run: Path | None, *, as_json: bool) -> None:
     from tui.printing import columns, print_lines
 
     snapshot = seen(_root(), run)
+    if snapshot.unread is not None:
+        raise Refused(snapshot.unread.why)
     if as_json:
         click.echo(dumps(document(snapshot), pretty=True))
     else:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runs import Chunk, Counts, open_rounds
+from runs import Chunk, Counts, open_rounds, passed_all
 from tui.clean import clean
 from tui.diff import Event
 from tui.facts import facts
@@ -131,7 +131,7 @@ def _row_of(row: RunRow) -> dict[str, Any]:
 
 
 def _detail_of(run: RunDetail) -> dict[str, Any]:
-    now = open_rounds(run.state)
+    now, last = open_rounds(run.state), run.state.steps[-1].name
     return {
         **_row_of(run.row),
         "estimate_usd": _usd(run.estimate_usd),
@@ -140,7 +140,10 @@ def _detail_of(run: RunDetail) -> dict[str, Any]:
         "steps": [_step_of(step) for step in run.steps],
         "waits": [wait._asdict() for wait in run.waits],
         "reasons": [_reason_of(reason) for reason in run.reasons],
-        "chunks": [_chunk_of(chunk, all_of(chunk, now)) for chunk in run.state.chunks.values()],
+        "chunks": [
+            _chunk_of(chunk, all_of(chunk, now), passed_all(chunk, last, now.get(chunk.name)))
+            for chunk in run.state.chunks.values()
+        ],
         "log": run.log,
     }
 
@@ -178,14 +181,14 @@ def _reason_of(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _chunk_of(chunk: Chunk, whole: Counts) -> dict[str, Any]:
+def _chunk_of(chunk: Chunk, whole: Counts, valid: int) -> dict[str, Any]:
     return {
         "chunk": clean(chunk.name),
         "step": None if chunk.step is None else clean(chunk.step),
         "stage": chunk.stage.value,
         "round": chunk.round,
         "units": chunk.items,
-        "valid": chunk.valid,
+        "valid": valid,
         "failed": chunk.lost,
         "asked": whole.attempts,
         "cost_usd": _usd(whole.cost_usd),

@@ -20,8 +20,8 @@ def totals(run: RunDetail) -> tuple[Cell, ...]:
     row, whole, retrying = run.row, run.totals, sum(step.retrying for step in run.steps)
     tone = Tone.BAD if row.hard else Tone.SOFT
     spent = cost(run.totals.cost_usd, emulated=row.emulate)
-    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
-    of = f" of ~{cost(run.estimate_usd)}" if goes_on else ""
+    will_be = _will_be(run)
+    of = f" of {will_be}" if will_be is not None else ""
     return (
         (Part(share_of(row), Tone.BOLD), Part(f" · {whole.valid:,}/{whole.units:,} valid")),
         (Part(f" · {big(row.failed)} failed", tone),) if row.failed else (),
@@ -35,14 +35,10 @@ def facts(run: RunDetail, chosen: str | None, width: int) -> list[Cell]:
     """Return what there is to know of a run, in lines that are so wide at most."""
     row, tokens = run.row, run.totals.tokens
     soft, hard = run.totals.failed - run.totals.hard, run.totals.hard
-    goes_on = row.liveness is not Liveness.COMPLETE and run.estimate_usd is not None
+    will_be = _will_be(run)
     lines: list[Cell] = [
         _fact("spent", cost(run.totals.cost_usd, emulated=row.emulate)),
-        *(
-            [_fact("will be", f"~{cost(run.estimate_usd, emulated=row.emulate)}")]
-            if goes_on
-            else []
-        ),
+        *([_fact("will be", will_be)] if will_be is not None else []),
         _fact("tokens", f"{big(tokens.get('input', 0))} in  {big(tokens.get('output', 0))} out"),
         _fact("took", span(row.updated - row.created)),
         _fact("lane", f"{row.lane}, emulated: ($) is not paid" if row.emulate else row.lane),
@@ -84,6 +80,13 @@ def what_to_type(row: RunRow) -> tuple[str, str] | None:
             return "to try what failed again", f"octobatch run {quote(row.name)} --retry-failures"
         case _:
             return None
+
+
+def _will_be(run: RunDetail) -> str | None:
+    """Return what a run that is not complete will have cost; None if that cannot be told."""
+    if run.row.liveness is Liveness.COMPLETE or run.estimate_usd is None:
+        return None
+    return f"~{cost(run.estimate_usd, emulated=run.row.emulate)}"
 
 
 def _in_doubt(possible_usd: Decimal | None, *, emulated: bool) -> Iterator[Cell]:

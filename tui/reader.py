@@ -26,7 +26,7 @@ One that was published before, or has the number 0, comes with what there is to 
 ARCHIVE = "_archive"
 ACTIVE_SECONDS = 0.5
 OPEN_SECONDS = 0.8
-"""While the open run stands still: one goes on with it elsewhere, and sees it here at once."""
+"""While the open run stands still: one may go on with it elsewhere, and looks here for it."""
 IDLE_SECONDS = 1.0
 UNFOCUSED_SECONDS = 5.0
 GOES_ON = frozenset({Liveness.ACTIVE, Liveness.STUCK})

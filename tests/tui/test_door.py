@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import octobatch
-from runs import loads
+from runs import RunPaths, loads
 from tests.tui.terminals import terminal
 from tui.__main__ import command
 
@@ -39,6 +39,17 @@ def test_what_is_printed_in_a_pipe_is_plain(folder):
 def test_a_run_is_named_as_everywhere(folder):
     for name in ("last", "Letters", folder.name, str(folder)):
         assert loads(ask("--dump", "--json", name).stdout.encode())["run"]["run"] == folder.name
+
+
+def test_a_run_that_cannot_be_read_is_not_told_as_all_runs(folder):
+    paths = RunPaths(folder)
+    paths.manifest.unlink()
+    paths.journal.write_bytes(b"x" + paths.journal.read_bytes())
+    for more in ((), ("--json",)):
+        done = ask("--dump", *more, str(folder))
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert "MANIFEST.journal:1" in done.stderr
 
 
 def test_a_run_that_is_not_there_is_bad_input(folder):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import Liveness, Run, dumps, loads
+from runs import Counts, Liveness, Run, dumps, loads
 from tests.tui.shown import NOW, all_kinds, row
 from tui.dump import document, seen, text
 from tui.paint import stopping
@@ -62,6 +62,7 @@ def test_text_and_document_are_of_one_reading(folder):
     assert [(step["valid"], step["in"]) for step in told["steps"]] == [(5, 7), (0, 5)]
     assert (told["units"], told["valid"], told["failed"]) == (7, 0, 1)
     assert sum(chunk["failed"] for chunk in told["chunks"]) == told["failed"]
+    assert sum(chunk["valid"] for chunk in told["chunks"]) == told["valid"]
     assert told["reasons"] == [
         {
             "step": "write",
@@ -71,6 +72,14 @@ def test_text_and_document_are_of_one_reading(folder):
             "units": 1,
         }
     ]
+
+
+def test_chunks_add_up_to_the_run_while_a_round_is_open(folder):
+    with closing(Run.open(folder)) as run:
+        run.hint({"chunk_001": ("judge", Counts(entered=3, valid=2))}, force=True)
+        told = document(seen(folder.parent, folder))["run"]
+    assert [chunk["valid"] for chunk in told["chunks"]] == [0, 2, 0]
+    assert told["valid"] == 2
 
 
 def test_the_document_has_the_keys_that_are_documented(folder):

@@ -110,6 +110,7 @@ async def test_every_key_does_what_is_seen(app, folder, context, monkeypatch):
         await comes(pilot, lambda: "100%" in screen_of(app))
         before: tuple[object, ...] = ()
         for key in keys_of(context):
+            await settled(pilot)
             if seen(app)[:-1] != before[:-1]:  # else the last key was only heard
                 await there(pilot, context)
             if key.action in SAID:

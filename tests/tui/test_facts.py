@@ -8,7 +8,16 @@ import pytest
 from runs import Liveness
 from tests.tui.moods import detail
 from tests.tui.shown import row
-from tui.facts import facts, what_to_type
+from tui.facts import facts, totals, what_to_type
+
+
+@pytest.mark.parametrize(("emulated", "estimate"), [(True, "~($0.0810)"), (False, "~$0.0810")])
+def test_what_it_will_have_cost_is_in_brackets_if_nobody_pays(emulated, estimate):
+    run = detail(emulate=emulated)
+    line = "".join(part.text for cell in totals(run) for part in cell)
+    assert f" of {estimate}" in line
+    assert f"will be   {estimate}" in told(run)
+    assert "will be" not in told(detail(Liveness.COMPLETE))
 
 
 def told(run) -> str:
